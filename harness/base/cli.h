@@ -1,0 +1,30 @@
+/* The command line: one function a subcommand, each in harness/cmd_<name>.c. */
+#ifndef HARNESS_BASE_CLI_H
+#define HARNESS_BASE_CLI_H
+
+#include <stdbool.h>
+
+#include "net/status.h"
+
+/* Exit codes: 0 done, 1 a run failed, 2 bad usage or input. */
+enum { EXIT_DONE = 0, EXIT_RUN_FAILED = 1, EXIT_BAD_INPUT = 2 };
+
+typedef struct Command {
+    const char *name;                   /* "run" */
+    const char *summary;                /* one line of `harness --help` */
+    int (*main)(int argc, char **argv); /* argv[0] is the subcommand's name; returns an exit code */
+} Command;
+
+int cmd_run(int argc, char **argv);
+int cmd_plot(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
+int cmd_data(int argc, char **argv);
+
+/* Prints "harness: <message>" to stderr and returns the exit code that belongs to the status. */
+int cli_fail(Status status);
+/* Prints "harness <command>: <text>; see 'harness <command> --help'", returns EXIT_BAD_INPUT. */
+int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,34 @@
+/* Which images, cropped and flipped how, make up iteration t: a pure function of the seed.
+ *
+ * Iteration-exact: the epochs' permutations are laid end to end and cut into batches, so that no
+ * batch is short and T iterations are exactly T updates. Permutation of epoch e: Fisher-Yates with
+ * draws keyed {STREAM_SHUFFLE, e, ...}; crop and flip of an image: {STREAM_AUGMENT, e, image, 0}.
+ */
+#ifndef HARNESS_TRAIN_SAMPLER_H
+#define HARNESS_TRAIN_SAMPLER_H
+
+#include <stdbool.h>
+
+#include "net/backend.h"
+
+typedef struct SamplerSpec {
+    const int32_t *indices; /* the training images; borrowed */
+    int count;
+    int batch;
+    uint64_t seed;
+    bool shuffle; /* false: the order of indices */
+    int crop_pad; /* offsets dy, dx uniform in [-crop_pad, crop_pad]; 0: no crop */
+    bool flip;    /* mirrored with probability 1/2 */
+} SamplerSpec;
+
+typedef struct Sampler Sampler;
+
+Status sampler_create(const SamplerSpec *spec, Sampler **sampler);
+void sampler_destroy(Sampler *sampler);
+/* Fills samples[0..batch) for iteration t = 0, 1, ...; any order of calls gives the same answer
+ * (going forward is cheap). */
+Status sampler_batch(Sampler *sampler, int64_t iteration, Sample *samples);
+/* Epoch (from 0) in which iteration t's first image lies. */
+int64_t sampler_epoch(const Sampler *sampler, int64_t iteration);
+
+#endif
