@@ -1,0 +1,151 @@
+/* The models against the published parameter and multiply-add counts.
+ * usage: test_models parameter_counts.csv */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net/cost.h"
+#include "net/models.h"
+
+static const char *counts_csv;
+
+static Net *built(Family family, int depth, Shortcut shortcut, PadSide side) {
+    ModelSpec spec = model_default();
+    spec.family = family;
+    spec.depth = depth;
+    spec.shortcut = shortcut;
+    spec.pad_side = side;
+    Net *net = NULL;
+    if (model_build(&spec, &net) != STATUS_OK)
+        fail_msg("%s", status_message());
+    return net;
+}
+
+static void assert_counts(const Net *net, long long parameters, long long macs) {
+    Cost cost = net_cost(net);
+    assert_int_equal(cost.parameters, parameters);
+    assert_int_equal(cost.macs, macs);
+    assert_int_equal(net->learned_count, parameters);
+}
+
+/* Rows are model,depth,shortcut,variant,input,classes,parameters,forward_macs. */
+static void every_published_count_is_exact(void **state) {
+    (void)state;
+    FILE *file = fopen(counts_csv, "r");
+    if (!file)
+        fail_msg("cannot open %s", counts_csv);
+    char line[256];
+    int rows = 0;
+    while (fgets(line, sizeof line, file)) {
+        int depth;
+        char shortcut;
+        long long parameters, macs;
+        if (sscanf(line, "resnet_cifar,%d,%c,,3x32x32,10,%lld,%lld", &depth, &shortcut, &parameters,
+                   &macs) != 4)
+            continue;
+        Net *net = built(FAMILY_RESNET, depth, (Shortcut)(shortcut - 'A'), PAD_APPEND);
+        assert_counts(net, parameters, macs);
+        net_destroy(net);
+        rows++;
+    }
+    fclose(file);
+    assert_int_equal(rows, 16);
+}
+
+static void plain_and_option_a_are_equal_at_every_depth(void **state) {
+    (void)state;
+    for (int depth = 8; depth <= 110; depth += 6) {
+        Net *plain = built(FAMILY_PLAIN, depth, SHORTCUT_A, PAD_APPEND);
+        Net *append = built(FAMILY_RESNET, depth, SHORTCUT_A, PAD_APPEND);
+        Net *both = built(FAMILY_RESNET, depth, SHORTCUT_A, PAD_BOTH);
+        Cost cost = net_cost(append);
+        assert_counts(plain, cost.parameters, cost.macs);
+        assert_counts(both, cost.parameters, cost.macs);
+        net_destroy(plain);
+        net_destroy(append);
+        net_destroy(both);
+    }
+}
+
+static int count_ops(const Net *net, OpKind op) {
+    int count = 0;
+    for (int i = 0; i < net->node_count; i++)
+        count += net->nodes[i].op == op;
+    return count;
+}
+
+static void depth_counts_the_weighted_layers(void **state) {
+    (void)state;
+    Net *net = built(FAMILY_PLAIN, 56, SHORTCUT_A, PAD_APPEND);
+    assert_int_equal(count_ops(net, OP_CONV2D) + count_ops(net, OP_LINEAR), 56);
+    assert_int_equal(count_ops(net, OP_ADD), 0);
+    net_destroy(net);
+    net = built(FAMILY_RESNET, 56, SHORTCUT_A, PAD_APPEND);
+    assert_int_equal(count_ops(net, OP_ADD), 27);
+    assert_int_equal(count_ops(net, OP_ZERO_PAD_SUBSAMPLE), 2);
+    net_destroy(net);
+    net = built(FAMILY_RESNET, 20, SHORTCUT_C, PAD_APPEND);
+    assert_int_equal(count_ops(net, OP_CONV2D), 19 + 9);
+    net_destroy(net);
+}
+
+static void strides_stand_in_the_first_convolution_of_stages_2_and_3(void **state) {
+    (void)state;
+    Net *net = built(FAMILY_RESNET, 20, SHORTCUT_B, PAD_APPEND);
+    for (int i = 0; i < net->node_count; i++) {
+        const char *name = net->nodes[i].name;
+        bool strided = !strcmp(name, "layer2.0.conv1") || !strcmp(name, "layer3.0.conv1") ||
+                       !strcmp(name, "layer2.0.downsample.0") ||
+                       !strcmp(name, "layer3.0.downsample.0");
+        if (net->nodes[i].op == OP_CONV2D)
+            assert_int_equal(net->nodes[i].window.stride, strided ? 2 : 1);
+    }
+    net_destroy(net);
+}
+
+static void zeros_stand_where_pad_side_says(void **state) {
+    (void)state;
+    Net *net = built(FAMILY_RESNET, 20, SHORTCUT_A, PAD_BOTH);
+    assert_int_equal(net->nodes[net_find_node(net, "layer2.0.shortcut")].channels_before, 8);
+    assert_int_equal(net->nodes[net_find_node(net, "layer3.0.shortcut")].channels_before, 16);
+    net_destroy(net);
+    net = built(FAMILY_RESNET, 20, SHORTCUT_A, PAD_APPEND);
+    assert_int_equal(net->nodes[net_find_node(net, "layer2.0.shortcut")].channels_before, 0);
+    net_destroy(net);
+}
+
+static void other_inputs_and_bad_specs(void **state) {
+    (void)state;
+    ModelSpec spec = model_default();
+    spec.input = (Shape){1, 28, 28};
+    Net *net;
+    assert_int_equal(model_build(&spec, &net), STATUS_OK);
+    assert_int_equal(net->nodes[net_find_node(net, "layer3.0.conv1")].out.h, 7);
+    net_destroy(net);
+    spec.depth = 21;
+    assert_int_equal(model_build(&spec, &net), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status_message(), "6n+2"));
+    assert_null(net);
+    spec = model_default();
+    spec.model = "vgg";
+    assert_int_equal(model_build(&spec, &net), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status_message(), "'vgg'"));
+}
+
+int main(int argc, char **argv) {
+    counts_csv = argc > 1 ? argv[1] : "experiments/reference/parameter_counts.csv";
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_published_count_is_exact),
+        cmocka_unit_test(plain_and_option_a_are_equal_at_every_depth),
+        cmocka_unit_test(depth_counts_the_weighted_layers),
+        cmocka_unit_test(strides_stand_in_the_first_convolution_of_stages_2_and_3),
+        cmocka_unit_test(zeros_stand_where_pad_side_says),
+        cmocka_unit_test(other_inputs_and_bad_specs),
+    };
+    return !!cmocka_run_group_tests(tests, NULL, NULL);
+}
