@@ -2,8 +2,11 @@
  *
  * Iteration-exact: the epochs' permutations are laid end to end and cut into batches, so that no
  * batch is short and T iterations are exactly T updates. Permutation of epoch e: Fisher-Yates with
- * draws keyed {STREAM_SHUFFLE, e, ...}; crop and flip of an image: {STREAM_AUGMENT, e, image, 0}.
- */
+ * draws keyed {STREAM_SHUFFLE, e, ...} (harness/base/permutation.h). Crop and flip of an image in
+ * epoch e: the words of {STREAM_AUGMENT, e, image, 0}: word 0 gives dy = floor(u (2 pad + 1)) -
+ * pad, word 1 dx in the same way, word 2 the flip (its top bit); word 3 is unused. `image` is the
+ * number in the data set, so the draw depends neither on the batch size nor on which subset is
+ * used. */
 #ifndef HARNESS_TRAIN_SAMPLER_H
 #define HARNESS_TRAIN_SAMPLER_H
 
@@ -24,6 +27,7 @@ typedef struct SamplerSpec {
 typedef struct Sampler Sampler;
 
 Status sampler_create(const SamplerSpec *spec, Sampler **sampler);
+/* NULL is allowed. */
 void sampler_destroy(Sampler *sampler);
 /* Fills samples[0..batch) for iteration t = 0, 1, ...; any order of calls gives the same answer
  * (going forward is cheap). */
