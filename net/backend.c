@@ -63,6 +63,9 @@ static Status check_tap(const Net *net, const Tap *tap) {
         return status_fail(STATUS_BAD_INPUT, "tap on node %d: %s has %d", tap->node, net->title,
                            net->node_count);
     const Node *node = &net->nodes[tap->node];
+    if (node->op == OP_SOFTMAX_CROSS_ENTROPY)
+        return status_fail(STATUS_BAD_INPUT, "tap on '%s': program_metrics() reads the loss",
+                           node->name);
     if (tap->kind == TAP_RELU_MASK && node->op != OP_RELU)
         return status_fail(STATUS_BAD_INPUT, "tap on '%s': only a relu has a mask", node->name);
     if (tap->kind == TAP_POOL_INDEX && node->op != OP_MAX_POOL)

@@ -75,7 +75,6 @@ class Block(nn.Module):
         self.shortcut = None
         if kind == "C" or (kind == "B" and changes):
             self.downsample = projection(cin, cout, stride)
-            self.shortcut = self.downsample
         elif kind != "plain":
             before = (cout - cin) // 2 if kind == "A_both" else 0
             self.shortcut = ZeroPad(before, cout - cin - before, stride) if changes \
@@ -84,6 +83,8 @@ class Block(nn.Module):
     def forward(self, x):
         y = F.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
+        if hasattr(self, "downsample"):
+            return F.relu(y + self.downsample(x))
         return F.relu(y + self.shortcut(x) if self.shortcut is not None else y)
 
 

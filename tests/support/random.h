@@ -1,0 +1,13 @@
+/* Numbers for tests: float32, from Philox, keyed by a name; make_golden.py draws the same. */
+#ifndef TESTS_SUPPORT_RANDOM_H
+#define TESTS_SUPPORT_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Uniform in (low, high). */
+void random_uniform(const char *name, size_t count, double low, double high, float *values);
+/* Uniform integers in [0, limit). */
+void random_below(const char *name, size_t count, uint32_t limit, int32_t *values);
+
+#endif
