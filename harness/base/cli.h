@@ -26,5 +26,14 @@ int cmd_data(int argc, char **argv);
 int cli_fail(Status status);
 /* Prints "harness <command>: <text>; see 'harness <command> --help'", returns EXIT_BAD_INPUT. */
 int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* For getopt_long's '?' and ':' (its own messages switched off by opterr = 0): which option is
+ * wrong, as cli_usage(). */
+int cli_bad_option(int argc, char **argv, int code);
+/* A whole text as a number in [low, high]; false when it is anything else. */
+bool cli_int(const char *text, long low, long high, long *value);
+
+/* The word of the list (NULL at its end) that `word` was probably meant to be; NULL when none is
+ * near. */
+const char *cli_nearest(const char *word, const char *const *words);
 
 #endif

@@ -12,6 +12,9 @@ typedef struct CsvTable {
     char **header;     /* columns names */
     char ***cells;     /* cells[row][column]; surrounding blanks trimmed */
     int *lines;        /* line of the file (from 1) where each row begins */
+    int **positions;   /* positions[row][column]: where in its line (bytes, from 1) a cell begins */
+    int header_line;
+    int *header_positions;
 } CsvTable;
 
 /* Reads and checks: the file exists, is not empty, quotes are sound, every row has the header's
@@ -19,13 +22,15 @@ typedef struct CsvTable {
  * and lines whose first character is '#' are skipped. Errors are STATUS_BAD_INPUT and say
  * file:line. On failure *table is empty. */
 Status csv_read(const char *path, CsvTable *table);
-void csv_free(CsvTable *table);
+/* Not csv_free(): libcsv has that name. */
+void csv_table_free(CsvTable *table);
 /* Column number by name; -1 when there is none. */
 int csv_column(const CsvTable *table, const char *name);
 /* Cell by column name; NULL when there is no such column. */
 const char *csv_get(const CsvTable *table, int row, const char *column);
 
-/* Writes one cell, quoted where it must be (comma, quote, line break, surrounding blank). */
+/* Writes one cell, quoted where it must be (comma, quote, line break, surrounding blank, leading
+ * '#'). */
 void csv_put(FILE *file, const char *text);
 
 #endif

@@ -1,0 +1,79 @@
+/* harness: the program. Finds the subcommand and hands over; the only place that exits. */
+#include <csv.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/base/cli.h"
+#include "harness/base/version.h"
+#include "net/backend.h"
+
+static const Command commands[] = {
+    {"list", "models, datasets, backends, columns", cmd_list},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static int help(FILE *file) {
+    fprintf(file, "Usage: harness COMMAND [OPTIONS]\n"
+                  "\n"
+                  "A laboratory for deep residual learning.\n"
+                  "\n");
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(file, "  %-6s %s\n", commands[i].name, commands[i].summary);
+    fprintf(file, "\n"
+                  "  --help     this text; 'harness COMMAND --help' for one command\n"
+                  "  --version  commit, compiler, libraries\n"
+                  "\n"
+                  "Example: harness run experiments/quickstart.csv\n");
+    return EXIT_DONE;
+}
+
+static int version(void) {
+    int count;
+    const BackendOps *const *table = backend_table(&count);
+    printf("harness %s\n", version_number());
+    printf("commit    %s\n", version_commit());
+    printf("compiler  %s\n", version_compiler());
+    printf("flags     %s\n", version_flags());
+    printf("libcsv    %d.%d.%d\n", CSV_MAJOR, CSV_MINOR, CSV_RELEASE);
+    for (int i = 0; i < count; i++) {
+        Backend *backend;
+        BackendOptions options = {.threads = 1};
+        if (backend_open(table[i]->name, &options, &backend) != STATUS_OK) {
+            printf("%-9s %s\n", table[i]->name, status_message());
+            continue;
+        }
+        printf("%-9s %s; %s %s\n", table[i]->name, backend->info.libraries, backend->info.device,
+               backend->info.isa);
+        backend_close(backend);
+    }
+    return EXIT_DONE;
+}
+
+static int unknown(const char *name) {
+    const char *names[COMMANDS + 1] = {NULL};
+    for (int i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *near = cli_nearest(name, names);
+    if (near)
+        fprintf(stderr, "harness: unknown command '%s'; did you mean '%s'?\n", name, near);
+    else
+        fprintf(stderr, "harness: unknown command '%s'; see 'harness --help'\n", name);
+    return EXIT_BAD_INPUT;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        help(stderr);
+        return EXIT_BAD_INPUT;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
+        return help(stdout);
+    if (strcmp(argv[1], "--version") == 0)
+        return version();
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].main(argc - 1, argv + 1);
+    return unknown(argv[1]);
+}
