@@ -1,0 +1,312 @@
+#include "harness/train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "harness/train/evaluate.h"
+#include "harness/train/sampler.h"
+
+enum { PROGRESS_WINDOW = 20 }; /* iterations between two progress reports */
+
+/* Everything a run holds. */
+typedef struct Run {
+    const TrainSpec *spec;
+    const TrainHooks *hooks;
+    const Net *net;
+    State *state;
+    Dataset *train_data, *test_data;
+    Program *train, *eval, *recalibrate;
+    Sampler *sampler;
+    Sample *samples;
+    int32_t *clean; /* image numbers */
+    int clean_count;
+    WarmupState warmup;
+    Metrics since_eval, since_report;
+    double started, training; /* seconds: when it began; spent in training steps */
+    TrainResult *result;
+} Run;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void add(Metrics *sum, const Metrics *more) {
+    sum->loss_sum += more->loss_sum;
+    sum->errors += more->errors;
+    sum->images += more->images;
+}
+
+static double percent(const Metrics *m) {
+    return m->images ? 100.0 * (double)m->errors / (double)m->images : NAN;
+}
+
+static double mean_loss(const Metrics *m) {
+    return m->images ? m->loss_sum / (double)m->images : NAN;
+}
+
+/* ---- set-up ---- */
+
+static Status write_initial_values(Run *run) {
+    size_t most = 1;
+    for (int i = 0; i < run->net->param_count; i++)
+        most = run->net->params[i].count > most ? run->net->params[i].count : most;
+    float *values = malloc(most * sizeof *values);
+    if (!values)
+        return status_fail(STATUS_NO_MEMORY, "no memory for initial values");
+    Status status = STATUS_OK;
+    for (int i = 0; i < run->net->param_count; i++) {
+        init_param(run->net, i, run->spec->init, run->spec->seed, values);
+        CHECK(state_write(run->state, SECTION_VALUE, i, values));
+    }
+out:
+    free(values);
+    return status;
+}
+
+static Status make_dataset(Run *run, Backend *backend, const ImageSet *set, Dataset **data) {
+    const Normalization *norm = run->spec->normalization;
+    DatasetSpec spec = {.count = set->count,
+                        .shape = set->shape,
+                        .bytes = set->images,
+                        .labels = set->labels,
+                        .mean = norm->mean,
+                        .scale = norm->scale};
+    return dataset_create(backend, &spec, data);
+}
+
+static Status compile(Run *run, Mode mode, int bn_group, Program **program) {
+    ProgramSpec spec = {.mode = mode,
+                        .max_batch = run->spec->batch,
+                        .precision = run->spec->precision,
+                        .bn_group = bn_group};
+    return program_compile(run->state, &spec, program);
+}
+
+static Status compile_all(Run *run) {
+    static const Mode modes[] = {MODE_EVAL, MODE_EVAL_BATCH, MODE_EVAL_BATCH_UPDATE, MODE_EVAL};
+    TRY(compile(run, MODE_TRAIN, run->spec->bn_group, &run->train));
+    TRY(compile(run, modes[run->spec->bn_eval], 0, &run->eval));
+    return STATUS_OK;
+}
+
+/* The first images of each class among the training images, in their order. */
+static Status choose_clean(Run *run) {
+    const TrainSpec *spec = run->spec;
+    int wanted = spec->clean_count ? spec->clean_count : TRAIN_CLEAN_DEFAULT;
+    int classes = spec->train_set->classes;
+    int *taken = calloc((size_t)classes, sizeof *taken);
+    run->clean = malloc((size_t)spec->train_count * sizeof *run->clean);
+    if (!taken || !run->clean) {
+        free(taken);
+        return status_fail(STATUS_NO_MEMORY, "no memory for %d image numbers", spec->train_count);
+    }
+    bool all = wanted >= spec->train_count;
+    for (int i = 0; i < spec->train_count; i++) {
+        int label = spec->train_set->labels[spec->train[i]];
+        if (all || taken[label]++ < (wanted + classes - 1) / classes)
+            run->clean[run->clean_count++] = spec->train[i];
+    }
+    free(taken);
+    return STATUS_OK;
+}
+
+static Status set_up(Run *run, Backend *backend) {
+    const TrainSpec *spec = run->spec;
+    SamplerSpec sampler = {.indices = spec->train,
+                           .count = spec->train_count,
+                           .batch = spec->batch,
+                           .seed = spec->seed,
+                           .shuffle = spec->shuffle,
+                           .crop_pad = spec->crop_pad,
+                           .flip = spec->flip};
+    run->samples = calloc((size_t)spec->batch, sizeof *run->samples);
+    if (!run->samples)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a batch of %d", spec->batch);
+    TRY(sampler_create(&sampler, &run->sampler));
+    TRY(choose_clean(run));
+    TRY(state_create(backend, run->net, &spec->optimizer, &run->state));
+    TRY(write_initial_values(run));
+    TRY(make_dataset(run, backend, spec->train_set, &run->train_data));
+    TRY(make_dataset(run, backend, spec->test_set, &run->test_data));
+    return compile_all(run);
+}
+
+static void tear_down(Run *run) {
+    program_destroy(run->train);
+    program_destroy(run->eval);
+    dataset_destroy(run->train_data);
+    dataset_destroy(run->test_data);
+    state_destroy(run->state);
+    sampler_destroy(run->sampler);
+    free(run->samples);
+    free(run->clean);
+}
+
+/* ---- recalibration ---- */
+
+/* Reads or writes all running statistics, laid end to end. */
+static Status move_statistics(Run *run, float *values, bool write) {
+    for (int i = 0; i < run->net->param_count; i++) {
+        const Param *p = &run->net->params[i];
+        if (!param_is_statistic(p))
+            continue;
+        float *at = values + p->offset;
+        TRY(write ? state_write(run->state, SECTION_VALUE, i, at)
+                  : state_read(run->state, SECTION_VALUE, i, at));
+    }
+    return STATUS_OK;
+}
+
+/* The statistics become the mean over whole batches of the clean images. */
+static Status recalibrate(Run *run) {
+    Evaluation ignored;
+    int whole = run->clean_count / run->spec->batch * run->spec->batch;
+    TRY(compile(run, MODE_RECALIBRATE, 0, &run->recalibrate));
+    Status status = evaluate(run->recalibrate, run->train_data, run->clean,
+                             whole ? whole : run->clean_count, &ignored);
+    program_destroy(run->recalibrate);
+    run->recalibrate = NULL;
+    return status;
+}
+
+/* ---- evaluation ---- */
+
+static Status evaluate_both(Run *run, Evaluation *clean, Evaluation *test) {
+    TRY(evaluate(run->eval, run->train_data, run->clean, run->clean_count, clean));
+    return evaluate(run->eval, run->test_data, run->spec->test, run->spec->test_count, test);
+}
+
+static Status evaluate_recalibrated(Run *run, Evaluation *clean, Evaluation *test) {
+    float *kept = malloc((run->net->statistic_count + 1) * sizeof *kept);
+    if (!kept)
+        return status_fail(STATUS_NO_MEMORY, "no memory to keep the running statistics");
+    Status status = STATUS_OK;
+    CHECK(move_statistics(run, kept, false));
+    CHECK(recalibrate(run));
+    CHECK(evaluate_both(run, clean, test));
+    CHECK(move_statistics(run, kept, true));
+out:
+    free(kept);
+    return status;
+}
+
+static double epoch_of(const Run *run, int64_t iteration) {
+    return (double)iteration * run->spec->batch / run->spec->train_count;
+}
+
+/* A curve row after `done` iterations; *diverged when the numbers are no longer finite. */
+static Status evaluate_now(Run *run, int64_t done, double lr, bool *diverged) {
+    Evaluation clean, test;
+    bool finite;
+    int bad;
+    TRY(parameters_finite(run->state, &finite, &bad));
+    TRY(run->spec->bn_eval == BN_EVAL_RECALIBRATED ? evaluate_recalibrated(run, &clean, &test)
+                                                   : evaluate_both(run, &clean, &test));
+    *diverged = !finite || !isfinite(clean.loss) || !isfinite(test.loss);
+    if (*diverged)
+        return STATUS_OK;
+    CurveRow *row = &run->result->last;
+    *row = (CurveRow){.iteration = done,
+                      .epoch = epoch_of(run, done),
+                      .lr = lr,
+                      .train_loss = mean_loss(&run->since_eval),
+                      .train_error_pct = percent(&run->since_eval),
+                      .train_eval_loss = clean.loss,
+                      .train_eval_error_pct = clean.error_pct,
+                      .test_loss = test.loss,
+                      .test_error_pct = test.error_pct,
+                      .seconds = now() - run->started};
+    run->since_eval = (Metrics){0};
+    run->result->best_test_error_pct = fmin(run->result->best_test_error_pct, row->test_error_pct);
+    return run->hooks->curve(run->hooks->context, row);
+}
+
+/* ---- training ---- */
+
+static void report(Run *run, int64_t done, double lr) {
+    const TrainSpec *spec = run->spec;
+    if (!run->hooks->progress || (done % PROGRESS_WINDOW && done != spec->iterations))
+        return;
+    double elapsed = now() - run->started;
+    TrainProgress progress = {.iteration = done,
+                              .iterations = spec->iterations,
+                              .epoch = epoch_of(run, done),
+                              .lr = lr,
+                              .loss = mean_loss(&run->since_report),
+                              .error_pct = percent(&run->since_report),
+                              .images_per_s = (double)done * spec->batch / run->training,
+                              .seconds_left =
+                                  elapsed * (double)(spec->iterations - done) / (double)done};
+    run->hooks->progress(run->hooks->context, &progress);
+    run->since_report = (Metrics){0};
+}
+
+/* One iteration; *lr receives its rate. */
+static Status step(Run *run, int64_t iteration, double *lr, bool *diverged) {
+    const TrainSpec *spec = run->spec;
+    Metrics metrics;
+    *lr =
+        run->warmup.over ? schedule_rate(&spec->schedule, spec->lr, iteration) : spec->warmup.rate;
+    double start = now();
+    TRY(sampler_batch(run->sampler, iteration, run->samples));
+    Batch batch = {.data = run->train_data, .samples = run->samples, .count = spec->batch};
+    TRY(program_train_step(run->train, &batch, *lr));
+    TRY(program_metrics(run->train, &metrics));
+    run->training += now() - start;
+    *diverged = !isfinite(metrics.loss_sum);
+    add(&run->since_eval, &metrics);
+    add(&run->since_report, &metrics);
+    warmup_feed(&spec->warmup, &run->warmup, metrics.errors, metrics.images);
+    return STATUS_OK;
+}
+
+static bool due(const TrainSpec *spec, int64_t done) {
+    return done == spec->iterations || (spec->eval_every && done % spec->eval_every == 0);
+}
+
+static Status train(Run *run) {
+    const TrainSpec *spec = run->spec;
+    TrainResult *result = run->result;
+    run->warmup.over = spec->warmup.rate == 0;
+    for (int64_t i = 0; i < spec->iterations && !result->diverged; i++) {
+        double lr;
+        if (run->hooks->stop && *run->hooks->stop)
+            return status_fail(STATUS_INTERRUPTED, "stopped at iteration %lld of %lld",
+                               (long long)i, (long long)spec->iterations);
+        TRY(step(run, i, &lr, &result->diverged));
+        result->iterations = i + 1;
+        if (result->diverged)
+            break;
+        report(run, i + 1, lr);
+        if (due(spec, i + 1))
+            TRY(evaluate_now(run, i + 1, lr, &result->diverged));
+    }
+    return STATUS_OK;
+}
+
+Status train_run(const TrainSpec *spec, const Net *net, Backend *backend, const TrainHooks *hooks,
+                 TrainResult *result) {
+    Run run = {.spec = spec, .net = net, .hooks = hooks, .result = result};
+    memset(result, 0, sizeof *result);
+    result->best_test_error_pct = INFINITY;
+    run.started = now();
+    Status status = set_up(&run, backend);
+    if (status == STATUS_OK)
+        status = train(&run);
+    result->seconds = now() - run.started;
+    result->images_per_s = (double)result->iterations * spec->batch / run.training;
+    if (result->diverged)
+        result->last = (CurveRow){.iteration = result->iterations,
+                                  .train_loss = NAN,
+                                  .train_error_pct = NAN,
+                                  .train_eval_loss = NAN,
+                                  .train_eval_error_pct = NAN,
+                                  .test_loss = NAN,
+                                  .test_error_pct = NAN};
+    tear_down(&run);
+    return status;
+}

@@ -1,0 +1,83 @@
+/* One training run: sampler -> batch -> train step -> metrics -> curve row. */
+#ifndef HARNESS_TRAIN_TRAINER_H
+#define HARNESS_TRAIN_TRAINER_H
+
+#include <signal.h>
+
+#include "harness/data/data.h"
+#include "harness/train/schedule.h"
+#include "net/init.h"
+
+/* What batch norm uses when the net is evaluated. */
+typedef enum BnEval {
+    BN_EVAL_RUNNING,      /* the moving averages of training */
+    BN_EVAL_BATCH,        /* each evaluation batch's own */
+    BN_EVAL_BATCH_UPDATE, /* the same, leaking them into the moving averages (tutorial 004) */
+    BN_EVAL_RECALIBRATED, /* the mean over batches of the clean training subset; the moving
+                             averages are put back afterwards */
+} BnEval;
+
+typedef struct TrainSpec {
+    const ImageSet *train_set, *test_set;
+    const int32_t *train, *test; /* image numbers; borrowed */
+    int train_count, test_count;
+    const Normalization *normalization;
+    int crop_pad; /* 0: no crop */
+    bool flip, shuffle;
+    int batch, bn_group;
+    int64_t iterations, eval_every; /* eval_every 0: at the end only */
+    double lr;
+    Schedule schedule;
+    Warmup warmup;
+    Optimizer optimizer;
+    InitKind init;
+    uint64_t seed;
+    BnEval bn_eval;
+    Precision precision;
+    int clean_count; /* training images of the eval-mode train error; 0: TRAIN_CLEAN_DEFAULT */
+} TrainSpec;
+
+/* Enough for a standard error of half a point at 30 %; evaluating all 50,000 would cost more than
+ * many a short run. Always the first ones (class-balanced), without augmentation. */
+enum { TRAIN_CLEAN_DEFAULT = 10000 };
+
+/* One evaluation. The running train error is that of the training batches themselves, augmented,
+ * in train mode, since the last evaluation. */
+typedef struct CurveRow {
+    int64_t iteration; /* iterations done */
+    double epoch, lr;
+    double train_loss, train_error_pct;           /* running, train mode */
+    double train_eval_loss, train_eval_error_pct; /* clean subset, eval mode */
+    double test_loss, test_error_pct;
+    double seconds; /* since the run began, evaluations included */
+} CurveRow;
+
+typedef struct TrainProgress {
+    int64_t iteration, iterations;
+    double epoch, lr, loss, error_pct; /* of the last PROGRESS_WINDOW iterations */
+    double images_per_s;               /* of training alone */
+    double seconds_left;
+} TrainProgress;
+
+/* A status other than STATUS_OK ends the run with it. */
+typedef struct TrainHooks {
+    void *context;
+    Status (*curve)(void *context, const CurveRow *row);
+    void (*progress)(void *context, const TrainProgress *progress); /* NULL: silent */
+    const volatile sig_atomic_t *stop; /* not 0: end with STATUS_INTERRUPTED; may be NULL */
+} TrainHooks;
+
+typedef struct TrainResult {
+    bool diverged;
+    int64_t iterations; /* done; of a diverged run, the one (from 1) that showed it */
+    CurveRow last;      /* of a diverged run: NaN errors */
+    double best_test_error_pct;
+    double seconds, images_per_s; /* the second of training steps alone */
+} TrainResult;
+
+/* Trains the net from fresh initial values on the backend. A loss or a parameter that is not
+ * finite ends the run as `diverged`, which is a result and not an error. */
+Status train_run(const TrainSpec *spec, const Net *net, Backend *backend, const TrainHooks *hooks,
+                 TrainResult *result);
+
+#endif
