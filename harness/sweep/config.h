@@ -3,48 +3,64 @@
 #ifndef HARNESS_SWEEP_CONFIG_H
 #define HARNESS_SWEEP_CONFIG_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "harness/data/data.h"
+#include "harness/train/trainer.h"
 #include "net/init.h"
 #include "net/models.h"
 
+/* Values of the choice columns; the order is that of their choices in columns.c. */
+typedef enum Augment { AUGMENT_NONE, AUGMENT_FLIP, AUGMENT_CROP, AUGMENT_CROP_FLIP } Augment;
+typedef enum OptimizerChoice { CHOOSE_SGD, CHOOSE_ADAM } OptimizerChoice;
+typedef enum Select { SELECT_LAST, SELECT_BEST_TEST } Select;
+
+/* A word that stands for 0 (train_size = all) is said in brackets. */
 typedef struct RunConfig {
     char model[32];
-    int family, depth, shortcut, pad_side, block, width; /* enums of net/models.h */
+    int64_t family, depth, shortcut, pad_side, block, width; /* enums of net/models.h */
     char dataset[32];
-    int train_size, test_size; /* 0: all */
-    int normalize;             /* Normalize */
-    int augment;               /* AUGMENT_* of columns.c: none, flip, crop, crop_flip */
-    int shuffle;               /* 0, 1 */
-    int batch;
-    int iterations; /* 0: epochs decide */
-    double epochs;
-    int optimizer, sgd_form; /* sgd, adam; caffe, torch */
+    int64_t train_size, test_size; /* [all] */
+    int64_t normalize;             /* Normalize */
+    int64_t augment;               /* Augment */
+    int64_t shuffle;               /* 0, 1 */
+    int64_t batch;
+    int64_t iterations; /* [epochs]: epochs decide */
+    double epochs;      /* [iterations]: iterations decide */
+    int64_t optimizer;  /* OptimizerChoice */
+    int64_t sgd_form;   /* 0 caffe, 1 torch */
     double lr;
     char schedule[128]; /* "32000:0.1 48000:0.01": from that iteration on, lr times the factor;
-                           "160:..." with suffix e counts epochs: "82e:0.1" */
-    char warmup[64]; /* "": none; "0.01 until 80": this rate until the train error is below 80 % */
-    double momentum;
-    int nesterov;
+                           "82e:0.1" counts epochs; "none" */
+    char warmup[64];    /* "0.01 until 80": this rate until the train error is below 80 %; "none" */
+    double momentum;    /* of SGD; Adam's beta1 */
+    int64_t nesterov;   /* 0, 1 */
     double weight_decay;
-    int decay_scope; /* DecayScope */
-    int init;        /* InitKind */
-    int bn_group;    /* 0: the batch */
-    int bn_eval;     /* running, batch, ... */
-    int eval_every;  /* iterations; 0: at the end only */
+    int64_t decay_scope; /* DecayScope */
+    int64_t init;        /* InitKind */
+    int64_t init_weights;
+    int64_t bn_group;   /* [batch] */
+    int64_t bn_eval;    /* BnEval */
+    int64_t eval_every; /* iterations [end]: at the end only */
     int64_t seed;
     char backend[16], precision[16];
-    int threads; /* 0: all */
-    int select;  /* last, best_validation, ... */
+    int64_t threads; /* [auto]: all */
+    int64_t profile, first_kernel, bottleneck_stride;
+    int64_t select; /* Select */
 } RunConfig;
 
+/* The paper's choices: experiments/README.md. */
 void config_default(RunConfig *config);
-/* Sets one column from text; STATUS_BAD_INPUT says what was found and what is allowed. */
+/* Sets one column from text; STATUS_BAD_INPUT says what was found and what is allowed. Setting one
+ * of iterations and epochs unsets the other. */
 Status config_set(RunConfig *config, const char *column, const char *value);
 /* "column=value", as --set takes it. */
 Status config_set_pair(RunConfig *config, const char *pair);
 /* The canonical text of a column's value: config_set() of it gives the same value back. */
 Status config_get(const RunConfig *config, const char *column, char *text, size_t size);
-/* Combinations that make no sense (shortcut B with family plain, ...). */
+/* Combinations that make no sense (shortcut B with family plain, ...). The message begins with the
+ * name of a column. */
 Status config_check(const RunConfig *config);
 
 ModelSpec config_model(const RunConfig *config, Shape input, int classes);

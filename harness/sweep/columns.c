@@ -1,0 +1,250 @@
+#include "harness/sweep/columns.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "harness/base/cli.h"
+#include "harness/sweep/config.h"
+
+#define AT(field)      offsetof(RunConfig, field), sizeof((RunConfig *)0)->field
+#define INT(low, high) low, high
+#define ANY_INT        -9007199254740992.0, 9007199254740992.0 /* whole numbers a double can hold */
+#define NO_RANGE       0, 0
+
+enum { MANY = 1000000000 };
+
+/* Defaults are the choices of the paper (He et al. 2015, section 4.2) or, where it leaves one open,
+ * those that experiments/README.md argues for. */
+static const Column independent[] = {
+    {"model", COLUMN_WORD, AT(model), NO_RANGE, NULL, "resnet_cifar", NULL, "resnet_cifar",
+     "which builder makes the net; 'harness list models'"},
+    {"family", COLUMN_CHOICE, AT(family), NO_RANGE, NULL, "plain|resnet", NULL, "resnet",
+     "with or without shortcuts"},
+    {"depth", COLUMN_INT, AT(depth), INT(1, 100000), NULL, NULL, NULL, "20",
+     "weighted layers on the main path; resnet_cifar has 6n+2"},
+    {"shortcut", COLUMN_CHOICE, AT(shortcut), NO_RANGE, NULL, "A|B|C", NULL, "A",
+     "A: identity, zeros for new channels; B: 1x1 convolution where the size changes; C: 1x1 "
+     "convolution everywhere"},
+    {"pad_side", COLUMN_CHOICE, AT(pad_side), NO_RANGE, NULL, "append|both", NULL, "append",
+     "where shortcut A puts its zero channels: after the others, or half on each side"},
+    {"block", COLUMN_CHOICE, AT(block), NO_RANGE, NULL, "basic", "bottleneck", "basic",
+     "what a residual function is: two 3x3 convolutions"},
+    {"width", COLUMN_INT, AT(width), INT(1, 4096), NULL, NULL, NULL, "16",
+     "channels of the first stage"},
+    {"dataset", COLUMN_WORD, AT(dataset), NO_RANGE, NULL, "mnist|fashion_mnist|cifar10|cifar100",
+     NULL, "cifar10", "'harness list datasets', 'harness data'"},
+    {"train_size", COLUMN_INT, AT(train_size), INT(1, MANY), "all", NULL, NULL, "all",
+     "the first N training images, classes balanced"},
+    {"test_size", COLUMN_INT, AT(test_size), INT(1, MANY), "all", NULL, NULL, "all",
+     "the first N test images, classes balanced"},
+    {"normalize", COLUMN_CHOICE, AT(normalize), NO_RANGE, NULL, "pixel|channel|imagenet|scale",
+     NULL, "pixel",
+     "pixel: minus the mean training image; channel: mean and deviation per channel; imagenet: the "
+     "usual constants; scale: divided by 255 only. Zeros of a crop come after it"},
+    {"augment", COLUMN_CHOICE, AT(augment), NO_RANGE, NULL, "none|flip|crop|crop_flip", NULL,
+     "crop_flip", "crop: padded by 4 on each side, cut at random; flip: mirrored at random"},
+    {"shuffle", COLUMN_SWITCH, AT(shuffle), NO_RANGE, NULL, NULL, NULL, "1",
+     "a new order of the images each epoch"},
+    {"batch", COLUMN_INT, AT(batch), INT(1, 65536), NULL, NULL, NULL, "128",
+     "images of a step; none is short: epochs are laid end to end"},
+    {"iterations", COLUMN_INT, AT(iterations), INT(1, MANY), "epochs", NULL, NULL, "64000",
+     "steps of training; 'epochs' when that column decides"},
+    {"epochs", COLUMN_REAL, AT(epochs), 1e-6, 1e6, "iterations", NULL, NULL, "iterations",
+     "passes over the training images, rounded up to whole steps; 'iterations' when that column "
+     "decides"},
+    {"optimizer", COLUMN_CHOICE, AT(optimizer), NO_RANGE, NULL, "sgd|adam", NULL, "sgd",
+     "adam: beta1 is momentum, beta2 0.999, eps 1e-8"},
+    {"sgd_form", COLUMN_CHOICE, AT(sgd_form), NO_RANGE, NULL, "caffe|torch", NULL, "caffe",
+     "caffe: v = m v + lr g, w -= v; torch: v = m v + g, w -= lr v. They differ when lr changes"},
+    {"lr", COLUMN_REAL, AT(lr), 0, 1e6, NULL, NULL, NULL, "0.1", "learning rate at the start"},
+    {"schedule", COLUMN_TEXT, AT(schedule), NO_RANGE, NULL, NULL, NULL, "32000:0.1 48000:0.01",
+     "'32000:0.1': from this iteration on (0 is the first) lr times the factor; '82e:0.1' counts "
+     "epochs; 'none'"},
+    {"warmup", COLUMN_TEXT, AT(warmup), NO_RANGE, NULL, NULL, NULL, "none",
+     "'0.01 until 80': this rate until the running train error is below 80 %; 'none'"},
+    {"momentum", COLUMN_REAL, AT(momentum), 0, 0.999999, NULL, NULL, NULL, "0.9",
+     "of SGD; Adam's beta1"},
+    {"nesterov", COLUMN_SWITCH, AT(nesterov), NO_RANGE, NULL, NULL, NULL, "0",
+     "Nesterov's form of the momentum; SGD only"},
+    {"weight_decay", COLUMN_REAL, AT(weight_decay), 0, 1e6, NULL, NULL, NULL, "0.0001",
+     "added to the gradient: weight_decay times the weight"},
+    {"decay_scope", COLUMN_CHOICE, AT(decay_scope), NO_RANGE, NULL, "weights|all", NULL, "weights",
+     "convolution and linear weights, or every learned parameter"},
+    {"init", COLUMN_CHOICE, AT(init), NO_RANGE, NULL, "he_fan_in|he_fan_out|torch", NULL,
+     "he_fan_in", "He et al. 2015's normal by fan-in or fan-out; torch: PyTorch's default uniform"},
+    {"init_weights", COLUMN_CHOICE, AT(init_weights), NO_RANGE, NULL, "none", "*", "none",
+     "a file of weights to start from"},
+    {"bn_group", COLUMN_INT, AT(bn_group), INT(1, 65536), "batch", NULL, NULL, "batch",
+     "images that share one batch norm's statistics; it divides the batch"},
+    {"bn_eval", COLUMN_CHOICE, AT(bn_eval), NO_RANGE, NULL,
+     "running|batch|batch_update|recalibrated", NULL, "running",
+     "statistics of the evaluations: running averages; those of the batch; the same and the "
+     "running averages updated by them; the mean over the training images, gathered anew"},
+    {"eval_every", COLUMN_INT, AT(eval_every), INT(1, MANY), "end", NULL, NULL, "500",
+     "iterations between evaluations; there is always one at the end"},
+    {"seed", COLUMN_INT, AT(seed), ANY_INT, NULL, NULL, NULL, "1",
+     "of initial values, order, crops, flips and splits"},
+    {"backend", COLUMN_WORD, AT(backend), NO_RANGE, NULL, "auto|ref|cpu|gpu", NULL, "auto",
+     "what computes; auto: gpu, else cpu. The row records which it was"},
+    {"precision", COLUMN_WORD, AT(precision), NO_RANGE, NULL, "auto|fp32|tf32|bf16|fp64", NULL,
+     "auto", "number format; auto: the backend's own. The row records which it was"},
+    {"threads", COLUMN_INT, AT(threads), INT(1, 4096), "auto", NULL, NULL, "auto",
+     "CPU threads; auto: all that the process may use. The row records how many"},
+    {"profile", COLUMN_CHOICE, AT(profile), NO_RANGE, NULL, "none", "*", "none",
+     "recording of times per operation"},
+    {"first_kernel", COLUMN_CHOICE, AT(first_kernel), NO_RANGE, NULL, "3", "7", "3",
+     "kernel of the first convolution"},
+    {"bottleneck_stride", COLUMN_CHOICE, AT(bottleneck_stride), NO_RANGE, NULL, "1x1", "3x3", "1x1",
+     "which convolution of a bottleneck has the stride"},
+    {"select", COLUMN_CHOICE, AT(select), NO_RANGE, NULL, "last|best_test", "best_validation",
+     "last",
+     "which evaluation is the result: the last, or the one with the least test error (optimistic)"},
+};
+
+static const ResultColumn result[] = {
+    {"key", false, "names the run: a hash of the columns before and of the data"},
+    {"status", false, "finished, or diverged: a loss or a weight became NaN or infinite"},
+    {"diverged_at", false, "the iteration (from 1) in which it did; else empty"},
+    {"iterations_done", false, "steps of training"},
+    {"train_loss", false, "mean over the train-mode batches since the evaluation before"},
+    {"train_error_pct", false, "of the same batches, in percent"},
+    {"train_eval_loss", false,
+     "in evaluation mode, without augmentation, on the first 10,000 of the "
+     "training images, classes balanced"},
+    {"train_eval_error_pct", false, "of the same"},
+    {"test_loss", false, "in evaluation mode on the test images"},
+    {"test_error_pct", false, "of the same: the result"},
+    {"best_test_error_pct", false, "the least of all evaluations: an optimistic number"},
+    {"best_iteration", false, "when that was"},
+    {"selected_iteration", false, "the evaluation that the error and loss columns describe"},
+    {"parameters", false, "learned values of the net"},
+    {"macs", false, "multiply-adds of one image, forward"},
+    {"train_images", false, "training images used"},
+    {"test_images", false, "test images used"},
+    {"dataset_sha256", false, "over the data set's unpacked bytes"},
+    {"commit", false, "of this program"},
+    {"compiler", false, "that built it"},
+    {"flags", false, "of the compiler"},
+    {"device", false, "processor or card that computed"},
+    {"isa", false, "its instruction set in use"},
+    {"libraries", false, "that computed"},
+    {"host", true, "name of the machine"},
+    {"started", true, "when, UTC"},
+    {"seconds", true, "of the whole run"},
+    {"images_per_s", true, "training images by the seconds of the training steps alone"},
+    {"host_load", true, "load average of the machine over the minute before the run ended"},
+    {"peak_memory_mib", true, "largest resident memory of the process so far"},
+};
+
+static const ResultColumn curve[] = {
+    {"key", false, "of the run, as in runs.csv"},
+    {"model", false, "as in runs.csv"},
+    {"family", false, "as in runs.csv"},
+    {"depth", false, "as in runs.csv"},
+    {"shortcut", false, "as in runs.csv"},
+    {"seed", false, "as in runs.csv"},
+    {"iteration", false, "steps of training done"},
+    {"epoch", false, "the same in passes over the training images"},
+    {"lr", false, "learning rate of the last step"},
+    {"train_loss", false, "as in runs.csv"},
+    {"train_error_pct", false, "as in runs.csv"},
+    {"train_eval_loss", false, "as in runs.csv"},
+    {"train_eval_error_pct", false, "as in runs.csv"},
+    {"test_loss", false, "as in runs.csv"},
+    {"test_error_pct", false, "as in runs.csv"},
+    {"seconds", true, "since the run began"},
+};
+
+#define LENGTH(table) ((int)(sizeof(table) / sizeof(table)[0]))
+
+const Column *columns_independent(int *count) {
+    *count = LENGTH(independent);
+    return independent;
+}
+
+const ResultColumn *columns_result(int *count) {
+    *count = LENGTH(result);
+    return result;
+}
+
+const ResultColumn *columns_curve(int *count) {
+    *count = LENGTH(curve);
+    return curve;
+}
+
+const Column *columns_find(const char *name) {
+    for (int i = 0; i < LENGTH(independent); i++)
+        if (strcmp(independent[i].name, name) == 0)
+            return &independent[i];
+    return NULL;
+}
+
+const char *columns_nearest(const char *name) {
+    const char *names[LENGTH(independent) + 1] = {NULL};
+    for (int i = 0; i < LENGTH(independent); i++)
+        names[i] = independent[i].name;
+    return cli_nearest(name, names);
+}
+
+/* ---- description ---- */
+
+static void spread_choices(const Column *column, char *text, size_t size) {
+    size_t used = 0;
+    for (const char *c = column->choices; *c && used + 3 < size; c++) {
+        if (*c == '|') {
+            text[used++] = ',';
+            text[used++] = ' ';
+        } else {
+            text[used++] = *c;
+        }
+    }
+    text[used] = '\0';
+}
+
+void columns_values(const Column *column, char *text, size_t size) {
+    const char *joint = column->zero ? ", or " : "", *zero = column->zero ? column->zero : "";
+    switch (column->type) {
+    case COLUMN_INT:
+        if (column->low < -MANY)
+            snprintf(text, size, "whole number%s%s", joint, zero);
+        else
+            snprintf(text, size, "whole number from %.0f to %.0f%s%s", column->low, column->high,
+                     joint, zero);
+        return;
+    case COLUMN_REAL:
+        snprintf(text, size, "number from %g to %g%s%s", column->low, column->high, joint, zero);
+        return;
+    case COLUMN_SWITCH:
+        snprintf(text, size, "0, 1");
+        return;
+    case COLUMN_CHOICE:
+    case COLUMN_WORD:
+        spread_choices(column, text, size);
+        return;
+    case COLUMN_TEXT:
+        snprintf(text, size, "text");
+        return;
+    }
+}
+
+static void markdown_results(FILE *file, const ResultColumn *table, int count) {
+    fprintf(file, "| column | volatile | meaning |\n|---|---|---|\n");
+    for (int i = 0; i < count; i++)
+        fprintf(file, "| `%s` | %s | %s |\n", table[i].name, table[i].is_volatile ? "yes" : "",
+                table[i].help);
+}
+
+void columns_markdown(FILE *file) {
+    char values[256];
+    fprintf(file, "### What an experiment may set\n\n"
+                  "| column | values | default | meaning |\n|---|---|---|---|\n");
+    for (int i = 0; i < LENGTH(independent); i++) {
+        columns_values(&independent[i], values, sizeof values);
+        fprintf(file, "| `%s` | %s | %s | %s |\n", independent[i].name, values,
+                independent[i].fallback, independent[i].help);
+    }
+    fprintf(file, "\n### What `runs.csv` adds to them\n\n");
+    markdown_results(file, result, LENGTH(result));
+    fprintf(file, "\n### What `curves.csv` holds\n\n");
+    markdown_results(file, curve, LENGTH(curve));
+}

@@ -1,0 +1,300 @@
+#include "harness/sweep/config.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/cli.h"
+#include "harness/sweep/columns.h"
+
+/* ---- values as text ---- */
+
+/* Where choices ("plain|resnet") hold the word; -1 when they do not. */
+static int64_t find_choice(const char *choices, const char *word) {
+    size_t length = strlen(word);
+    int64_t index = 0;
+    for (const char *c = choices; c; index++) {
+        const char *end = strchr(c, '|');
+        size_t here = end ? (size_t)(end - c) : strlen(c);
+        if (here == length && memcmp(c, word, here) == 0)
+            return index;
+        c = end ? end + 1 : NULL;
+    }
+    return -1;
+}
+
+static void name_choice(const char *choices, int64_t index, char *text, size_t size) {
+    while (index-- > 0)
+        choices = strchr(choices, '|') + 1;
+    snprintf(text, size, "%.*s", (int)strcspn(choices, "|"), choices);
+}
+
+/* "did you mean 'resnet'?" or nothing. */
+static const char *hint(const char *choices, const char *value, char *text, size_t size) {
+    enum { WORDS = 16 };
+    char copy[256], *rest = copy;
+    const char *words[WORDS + 1] = {NULL};
+    int count = 0;
+    snprintf(copy, sizeof copy, "%s", choices);
+    for (char *word; count < WORDS && (word = strsep(&rest, "|")) != NULL;)
+        words[count++] = word;
+    const char *near = cli_nearest(value, words);
+    text[0] = '\0';
+    if (near)
+        snprintf(text, size, "; did you mean '%s'?", near);
+    return text;
+}
+
+static Status refuse(const Column *column, const char *value) {
+    char allowed[256], more[64] = "";
+    columns_values(column, allowed, sizeof allowed);
+    if (column->choices)
+        hint(column->choices, value, more, sizeof more);
+    return status_fail(STATUS_BAD_INPUT, "%s: '%s' is not allowed here (%s)%s", column->name, value,
+                       allowed, more);
+}
+
+/* A known choice whose feature is not there yet is told apart from a typing error. */
+static Status refuse_choice(const Column *column, const char *value) {
+    char allowed[256];
+    if (!column->later || !value[0] ||
+        (strcmp(column->later, "*") != 0 && find_choice(column->later, value) < 0))
+        return refuse(column, value);
+    columns_values(column, allowed, sizeof allowed);
+    return status_fail(STATUS_BAD_INPUT, "%s: '%s' is not available yet (now: %s)", column->name,
+                       value, allowed);
+}
+
+/* strtod() without "inf", "nan" and hexadecimals. */
+static bool parse_real(const char *text, double *value) {
+    char *end;
+    if (!text[0] || text[strspn(text, "0123456789+-.eE")])
+        return false;
+    *value = strtod(text, &end);
+    return *end == '\0' && isfinite(*value);
+}
+
+static bool parse_int(const char *text, int64_t *value) {
+    char *end;
+    if (!text[0] || text[strspn(text, "0123456789+-")])
+        return false;
+    errno = 0;
+    *value = strtoll(text, &end, 10);
+    return *end == '\0' && errno == 0;
+}
+
+/* The shortest decimal that reads back as the same double. */
+static void put_real(double value, char *text, size_t size) {
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, size, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            return;
+    }
+}
+
+/* Blanks at the ends go, blanks between words become one: one spelling, one key. */
+static void squeeze(const char *value, char *text, size_t size) {
+    size_t used = 0;
+    for (const char *c = value; *c && used + 2 < size; c++) {
+        if (!strchr(" \t", *c))
+            text[used++] = *c;
+        else if (used && text[used - 1] != ' ')
+            text[used++] = ' ';
+    }
+    while (used && text[used - 1] == ' ')
+        used--;
+    text[used] = '\0';
+}
+
+static Status set_text(const Column *column, char *field, const char *value) {
+    char text[256];
+    Schedule schedule;
+    Warmup warmup;
+    squeeze(value, text, sizeof text);
+    bool none = strcmp(text, "none") == 0;
+    if (!text[0] || strlen(value) + 1 > column->size)
+        return status_fail(STATUS_BAD_INPUT, "%s: '%s' is empty or longer than %zu characters",
+                           column->name, value, column->size - 1);
+    /* The size of an epoch is not known yet; it matters to no check but that of the order, which
+     * the run makes again. */
+    if (!none && strcmp(column->name, "schedule") == 0)
+        TRY(schedule_parse(text, 50000, 128, &schedule));
+    if (!none && strcmp(column->name, "warmup") == 0)
+        TRY(warmup_parse(text, &warmup));
+    snprintf(field, column->size, "%s", text);
+    return STATUS_OK;
+}
+
+/* ---- one column ---- */
+
+static Status unknown(const char *column) {
+    const char *near = columns_nearest(column);
+    if (near)
+        return status_fail(STATUS_BAD_INPUT, "unknown column '%s'; did you mean '%s'?", column,
+                           near);
+    return status_fail(STATUS_BAD_INPUT,
+                       "unknown column '%s'; 'harness list columns' names them all", column);
+}
+
+static Status set_number(const Column *column, void *field, const char *value) {
+    bool zero = column->zero && strcmp(value, column->zero) == 0, integer;
+    double real = 0;
+    int64_t whole = 0;
+    integer = column->type == COLUMN_INT;
+    if (!zero && !(integer ? parse_int(value, &whole) : parse_real(value, &real)))
+        return refuse(column, value);
+    if (integer)
+        real = (double)whole;
+    if (!zero && !(real >= column->low && real <= column->high))
+        return refuse(column, value);
+    if (integer)
+        *(int64_t *)field = whole;
+    else
+        *(double *)field = real == 0 ? 0 : real; /* no minus zero */
+    return STATUS_OK;
+}
+
+static Status set_field(const Column *column, void *field, const char *value) {
+    int64_t index;
+    switch (column->type) {
+    case COLUMN_INT:
+    case COLUMN_REAL:
+        return set_number(column, field, value);
+    case COLUMN_SWITCH:
+        index = find_choice("0|1|no|yes|false|true|off|on", value);
+        if (index < 0)
+            return refuse(column, value);
+        *(int64_t *)field = index % 2;
+        return STATUS_OK;
+    case COLUMN_CHOICE:
+        index = find_choice(column->choices, value);
+        if (index < 0)
+            return refuse_choice(column, value);
+        *(int64_t *)field = index;
+        return STATUS_OK;
+    case COLUMN_WORD:
+        if (find_choice(column->choices, value) < 0)
+            return refuse_choice(column, value);
+        snprintf(field, column->size, "%s", value);
+        return STATUS_OK;
+    case COLUMN_TEXT:
+        return set_text(column, field, value);
+    }
+    return STATUS_OK;
+}
+
+Status config_set(RunConfig *config, const char *name, const char *value) {
+    const Column *column = columns_find(name);
+    if (!column)
+        return unknown(name);
+    TRY(set_field(column, (char *)config + column->offset, value));
+    if (strcmp(name, "epochs") == 0 && config->epochs > 0)
+        config->iterations = 0;
+    if (strcmp(name, "iterations") == 0 && config->iterations > 0)
+        config->epochs = 0;
+    return STATUS_OK;
+}
+
+Status config_set_pair(RunConfig *config, const char *pair) {
+    char name[64];
+    const char *equals = strchr(pair, '=');
+    if (!equals || equals == pair || (size_t)(equals - pair) >= sizeof name)
+        return status_fail(STATUS_BAD_INPUT, "'%s': expected COLUMN=VALUE, as in depth=20", pair);
+    snprintf(name, sizeof name, "%.*s", (int)(equals - pair), pair);
+    return config_set(config, name, equals + 1);
+}
+
+Status config_get(const RunConfig *config, const char *name, char *text, size_t size) {
+    const Column *column = columns_find(name);
+    if (!column)
+        return unknown(name);
+    const void *field = (const char *)config + column->offset;
+    int64_t whole = 0;
+    double real = 0;
+    if (column->type == COLUMN_REAL)
+        real = *(const double *)field;
+    else if (column->type != COLUMN_WORD && column->type != COLUMN_TEXT)
+        whole = *(const int64_t *)field;
+    if (column->zero && (column->type == COLUMN_REAL ? real == 0 : whole == 0))
+        snprintf(text, size, "%s", column->zero);
+    else if (column->type == COLUMN_REAL)
+        put_real(real, text, size);
+    else if (column->type == COLUMN_CHOICE)
+        name_choice(column->choices, whole, text, size);
+    else if (column->type == COLUMN_WORD || column->type == COLUMN_TEXT)
+        snprintf(text, size, "%s", (const char *)field);
+    else
+        snprintf(text, size, "%lld", (long long)whole);
+    return STATUS_OK;
+}
+
+void config_default(RunConfig *config) {
+    int count;
+    const Column *columns = columns_independent(&count);
+    memset(config, 0, sizeof *config);
+    for (int i = 0; i < count; i++) /* sound: the tests read every default */
+        set_field(&columns[i], (char *)config + columns[i].offset, columns[i].fallback);
+}
+
+/* ---- the whole ---- */
+
+static Status check_net(const RunConfig *config) {
+    if (config->family == FAMILY_PLAIN && config->shortcut != SHORTCUT_A)
+        return status_fail(STATUS_BAD_INPUT,
+                           "shortcut: plain nets have none; leave it A (which has no parameters) "
+                           "or give the plain nets a row of their own");
+    if (config->pad_side != PAD_APPEND &&
+        (config->family == FAMILY_PLAIN || config->shortcut != SHORTCUT_A))
+        return status_fail(STATUS_BAD_INPUT,
+                           "pad_side: only residual nets with shortcut A pad channels");
+    return STATUS_OK;
+}
+
+static Status check_optimizer(const RunConfig *config) {
+    if (config->optimizer != CHOOSE_ADAM)
+        return STATUS_OK;
+    if (config->nesterov)
+        return status_fail(STATUS_BAD_INPUT, "nesterov: adam has no such form");
+    if (config->sgd_form != OPTIMIZER_SGD_CAFFE)
+        return status_fail(STATUS_BAD_INPUT, "sgd_form: adam has none; leave it out");
+    return STATUS_OK;
+}
+
+Status config_check(const RunConfig *config) {
+    TRY(check_net(config));
+    TRY(check_optimizer(config));
+    if (!config->iterations && !(config->epochs > 0))
+        return status_fail(STATUS_BAD_INPUT, "iterations: neither iterations nor epochs are given");
+    if (config->bn_group && config->batch % config->bn_group)
+        return status_fail(STATUS_BAD_INPUT, "bn_group: %lld does not divide the batch of %lld",
+                           (long long)config->bn_group, (long long)config->batch);
+    return STATUS_OK;
+}
+
+ModelSpec config_model(const RunConfig *config, Shape input, int classes) {
+    return (ModelSpec){.model = config->model,
+                       .family = (Family)config->family,
+                       .depth = (int)config->depth,
+                       .shortcut = (Shortcut)config->shortcut,
+                       .pad_side = (PadSide)config->pad_side,
+                       .width = (int)config->width,
+                       .input = input,
+                       .classes = classes};
+}
+
+Optimizer config_optimizer(const RunConfig *config) {
+    Optimizer optimizer = {.momentum = config->momentum,
+                           .nesterov = config->nesterov != 0,
+                           .weight_decay = config->weight_decay,
+                           .decay_scope = (DecayScope)config->decay_scope,
+                           .beta1 = config->momentum,
+                           .beta2 = 0.999,
+                           .eps = 1e-8};
+    if (config->optimizer == CHOOSE_ADAM)
+        optimizer.kind = OPTIMIZER_ADAM;
+    else
+        optimizer.kind = config->sgd_form ? OPTIMIZER_SGD_TORCH : OPTIMIZER_SGD_CAFFE;
+    return optimizer;
+}

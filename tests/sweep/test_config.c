@@ -1,0 +1,343 @@
+/* The dictionary of columns and the configuration of a run. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/sweep/columns.h"
+#include "harness/sweep/config.h"
+
+/* The column list that later work builds on: exactly these, in this order. */
+static const char *const agreed[] = {"model",
+                                     "family",
+                                     "depth",
+                                     "shortcut",
+                                     "pad_side",
+                                     "block",
+                                     "width",
+                                     "dataset",
+                                     "train_size",
+                                     "test_size",
+                                     "normalize",
+                                     "augment",
+                                     "shuffle",
+                                     "batch",
+                                     "iterations",
+                                     "epochs",
+                                     "optimizer",
+                                     "sgd_form",
+                                     "lr",
+                                     "schedule",
+                                     "warmup",
+                                     "momentum",
+                                     "nesterov",
+                                     "weight_decay",
+                                     "decay_scope",
+                                     "init",
+                                     "init_weights",
+                                     "bn_group",
+                                     "bn_eval",
+                                     "eval_every",
+                                     "seed",
+                                     "backend",
+                                     "precision",
+                                     "threads",
+                                     "profile",
+                                     "first_kernel",
+                                     "bottleneck_stride",
+                                     "select"};
+
+static void names(void **state) {
+    (void)state;
+    int count;
+    const Column *columns = columns_independent(&count);
+    assert_int_equal(count, sizeof agreed / sizeof agreed[0]);
+    for (int i = 0; i < count; i++)
+        assert_string_equal(columns[i].name, agreed[i]);
+}
+
+/* Each listed model and data set can be chosen, and nothing else. */
+static void lists_are_whole(void **state) {
+    (void)state;
+    char text[256];
+    int count;
+    const ModelInfo *models = model_table(&count);
+    text[0] = '\0';
+    for (int i = 0; i < count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? "|" : "",
+                 models[i].name);
+    assert_string_equal(columns_find("model")->choices, text);
+    const char *const *sets = data_names(&count);
+    for (int i = 0; i < count; i++) {
+        RunConfig config;
+        config_default(&config);
+        assert_int_equal(config_set(&config, "dataset", sets[i]), STATUS_OK);
+    }
+    int bars = 0;
+    for (const char *c = columns_find("dataset")->choices; *c; c++)
+        bars += *c == '|';
+    assert_int_equal(bars + 1, count);
+}
+
+static void get(const RunConfig *config, const char *column, const char *expected) {
+    char text[256];
+    assert_int_equal(config_get(config, column, text, sizeof text), STATUS_OK);
+    assert_string_equal(text, expected);
+}
+
+/* Setting `value` gives `canonical`, and setting that changes nothing more. */
+static void keeps(const char *column, const char *value, const char *canonical) {
+    RunConfig config, again;
+    config_default(&config);
+    if (config_set(&config, column, value) != STATUS_OK)
+        fail_msg("%s=%s refused: %s", column, value, status_message());
+    get(&config, column, canonical);
+    again = config;
+    assert_int_equal(config_set(&again, column, canonical), STATUS_OK);
+    assert_memory_equal(&config, &again, sizeof config);
+}
+
+static void defaults(void **state) {
+    (void)state;
+    RunConfig config;
+    int count;
+    const Column *columns = columns_independent(&count);
+    config_default(&config);
+    for (int i = 0; i < count; i++)
+        get(&config, columns[i].name, columns[i].fallback);
+    assert_int_equal(config_check(&config), STATUS_OK);
+    assert_int_equal(config.batch, 128); /* the paper's */
+    assert_int_equal(config.iterations, 64000);
+    assert_int_equal(config_optimizer(&config).kind, OPTIMIZER_SGD_CAFFE);
+    assert_true(config_optimizer(&config).weight_decay == 1e-4);
+}
+
+/* Every choice of every column, both ends of every range, the word for 0. */
+static void every_column_round_trips(void **state) {
+    (void)state;
+    int count;
+    const Column *columns = columns_independent(&count);
+    for (int i = 0; i < count; i++) {
+        const Column *c = &columns[i];
+        char copy[256], *rest = copy;
+        if (c->zero)
+            keeps(c->name, c->zero, c->zero);
+        if (c->type == COLUMN_INT || c->type == COLUMN_REAL) {
+            snprintf(copy, sizeof copy, c->type == COLUMN_INT ? "%.0f" : "%g", c->high);
+            keeps(c->name, copy, copy);
+        }
+        snprintf(copy, sizeof copy, "%s", c->choices ? c->choices : "");
+        for (char *word; c->choices && (word = strsep(&rest, "|")) != NULL;)
+            keeps(c->name, word, word);
+    }
+    keeps("shuffle", "yes", "1");
+    keeps("nesterov", "false", "0");
+    keeps("lr", "1e-1", "0.1");
+    keeps("lr", "0.30000000000000004", "0.30000000000000004");
+    keeps("lr", "-0", "0");
+    keeps("seed", "-5", "-5");
+    keeps("depth", "+20", "20");
+    keeps("schedule", "  100:0.1   200:0.01 ", "100:0.1 200:0.01");
+    keeps("schedule", "82e:0.1", "82e:0.1");
+    keeps("schedule", "none", "none");
+    keeps("warmup", "0.01 until 80", "0.01 until 80");
+}
+
+static void refused(const char *column, const char *value, const char *said) {
+    RunConfig config, before;
+    config_default(&config);
+    before = config;
+    if (config_set(&config, column, value) != STATUS_BAD_INPUT)
+        fail_msg("%s=%s was taken", column, value);
+    if (!strstr(status_message(), column) || !strstr(status_message(), said))
+        fail_msg("'%s' is not in: %s", said, status_message());
+    assert_memory_equal(&config, &before, sizeof config); /* a refusal changes nothing */
+}
+
+static void bad_values(void **state) {
+    (void)state;
+    int count;
+    const Column *columns = columns_independent(&count);
+    const char *const nonsense[] = {"", "nonsense", "-999999999999999999999", "1 2", "nan", "inf"};
+    for (int i = 0; i < count; i++)
+        for (size_t k = 0; k < sizeof nonsense / sizeof nonsense[0]; k++)
+            refused(columns[i].name, nonsense[k], "");
+    refused("depth", "0", "1 to 100000");
+    refused("depth", "20.5", "whole number");
+    refused("depth", "0x14", "whole number");
+    refused("train_size", "0", "all");
+    refused("lr", "-0.1", "number from 0");
+    refused("momentum", "1", "momentum");
+    refused("family", "resnett", "did you mean 'resnet'");
+    refused("backend", "gpus", "did you mean 'gpu'");
+    refused("augment", "crop_filp", "did you mean 'crop_flip'");
+    refused("shuffle", "2", "0, 1");
+    refused("seed", "9223372036854775808", "whole number");
+    refused("schedule", "abc", "ITERATION:FACTOR");
+    refused("schedule", "200:0.1 100:0.01", "ascend");
+    refused("warmup", "0.01", "until");
+}
+
+/* What comes later says so: it is not ignored and not called a typing error. */
+static void later(void **state) {
+    (void)state;
+    refused("block", "bottleneck", "not available yet");
+    refused("init_weights", "some/file", "not available yet");
+    refused("first_kernel", "7", "not available yet");
+    refused("select", "best_validation", "not available yet");
+}
+
+static void unknown_columns(void **state) {
+    (void)state;
+    RunConfig config;
+    char text[8];
+    config_default(&config);
+    assert_int_equal(config_set(&config, "dept", "20"), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status_message(), "did you mean 'depth'"));
+    assert_int_equal(config_set(&config, "zzzzzz", "20"), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status_message(), "list columns"));
+    assert_int_equal(config_get(&config, "dept", text, sizeof text), STATUS_BAD_INPUT);
+    assert_int_equal(config_set_pair(&config, "depth"), STATUS_BAD_INPUT);
+    assert_int_equal(config_set_pair(&config, "=20"), STATUS_BAD_INPUT);
+    assert_int_equal(config_set_pair(&config, "depth=56"), STATUS_OK);
+    assert_int_equal(config.depth, 56);
+}
+
+static void impossible(const char *pairs, const char *column) {
+    RunConfig config;
+    char copy[256], *rest = copy;
+    config_default(&config);
+    snprintf(copy, sizeof copy, "%s", pairs);
+    for (char *pair; (pair = strsep(&rest, ",")) != NULL;)
+        assert_int_equal(config_set_pair(&config, pair), STATUS_OK);
+    if (config_check(&config) != STATUS_BAD_INPUT)
+        fail_msg("%s was taken", pairs);
+    if (strncmp(status_message(), column, strlen(column)) != 0)
+        fail_msg("does not begin with '%s': %s", column, status_message());
+}
+
+static void combinations(void **state) {
+    (void)state;
+    impossible("family=plain,shortcut=B", "shortcut:");
+    impossible("family=plain,pad_side=both", "pad_side:");
+    impossible("shortcut=C,pad_side=both", "pad_side:");
+    impossible("optimizer=adam,nesterov=1", "nesterov:");
+    impossible("optimizer=adam,sgd_form=torch", "sgd_form:");
+    impossible("batch=128,bn_group=48", "bn_group:");
+    impossible("iterations=epochs", "iterations:");
+}
+
+static void epochs_and_iterations(void **state) {
+    (void)state;
+    RunConfig config;
+    config_default(&config);
+    assert_int_equal(config_set_pair(&config, "epochs=2.5"), STATUS_OK);
+    get(&config, "iterations", "epochs");
+    get(&config, "epochs", "2.5");
+    assert_int_equal(config_set_pair(&config, "iterations=10"), STATUS_OK);
+    get(&config, "epochs", "iterations");
+}
+
+static void typed(void **state) {
+    (void)state;
+    RunConfig config;
+    config_default(&config);
+    const char *const pairs[] = {"family=plain",   "depth=8",    "width=4",         "optimizer=sgd",
+                                 "sgd_form=torch", "nesterov=1", "decay_scope=all", "momentum=0.5"};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        assert_int_equal(config_set_pair(&config, pairs[i]), STATUS_OK);
+    ModelSpec model = config_model(&config, (Shape){1, 28, 28}, 10);
+    assert_string_equal(model.model, "resnet_cifar");
+    assert_int_equal(model.family, FAMILY_PLAIN);
+    assert_int_equal(model.depth, 8);
+    assert_int_equal(model.width, 4);
+    assert_int_equal(model.input.h, 28);
+    Optimizer optimizer = config_optimizer(&config);
+    assert_int_equal(optimizer.kind, OPTIMIZER_SGD_TORCH);
+    assert_true(optimizer.nesterov && optimizer.momentum == 0.5);
+    assert_int_equal(optimizer.decay_scope, DECAY_ALL);
+    assert_int_equal(config_set_pair(&config, "optimizer=adam"), STATUS_OK);
+    optimizer = config_optimizer(&config);
+    assert_int_equal(optimizer.kind, OPTIMIZER_ADAM);
+    assert_true(optimizer.beta1 == 0.5 && optimizer.beta2 == 0.999);
+}
+
+/* The choices stand in the order of the enums that they become. */
+static void choices_follow_the_enums(void **state) {
+    (void)state;
+    const struct {
+        const char *column;
+        int first, last;
+        const char *first_word, *last_word;
+    } pairs[] = {
+        {"family", FAMILY_PLAIN, FAMILY_RESNET, "plain", "resnet"},
+        {"shortcut", SHORTCUT_A, SHORTCUT_C, "A", "C"},
+        {"pad_side", PAD_APPEND, PAD_BOTH, "append", "both"},
+        {"normalize", NORMALIZE_PIXEL, NORMALIZE_SCALE, "pixel", "scale"},
+        {"augment", AUGMENT_NONE, AUGMENT_CROP_FLIP, "none", "crop_flip"},
+        {"decay_scope", DECAY_WEIGHTS, DECAY_ALL, "weights", "all"},
+        {"init", INIT_HE_FAN_IN, INIT_TORCH, "he_fan_in", "torch"},
+        {"bn_eval", BN_EVAL_RUNNING, BN_EVAL_RECALIBRATED, "running", "recalibrated"},
+        {"select", SELECT_LAST, SELECT_BEST_TEST, "last", "best_test"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        RunConfig config;
+        const Column *column = columns_find(pairs[i].column);
+        config_default(&config);
+        config_set(&config, column->name, pairs[i].first_word);
+        assert_int_equal(*(int64_t *)((char *)&config + column->offset), pairs[i].first);
+        config_set(&config, column->name, pairs[i].last_word);
+        assert_int_equal(*(int64_t *)((char *)&config + column->offset), pairs[i].last);
+    }
+}
+
+/* experiments/README.md holds the tables that the program prints. */
+static const char *readme_path;
+
+static void readme_is_current(void **state) {
+    (void)state;
+    char *tables = NULL, *readme = NULL;
+    size_t size = 0, got = 0;
+    FILE *memory = open_memstream(&tables, &size), *file = fopen(readme_path, "r");
+    assert_non_null(memory);
+    assert_non_null(file);
+    columns_markdown(memory);
+    fclose(memory);
+    readme = calloc(1, 1 << 20);
+    assert_non_null(readme);
+    got = fread(readme, 1, (1 << 20) - 1, file);
+    fclose(file);
+    assert_true(got > size);
+    if (!strstr(readme, tables))
+        fail_msg("%s is stale: put the output of 'harness list columns --markdown' there",
+                 readme_path);
+    free(tables);
+    free(readme);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names),
+        cmocka_unit_test(lists_are_whole),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(every_column_round_trips),
+        cmocka_unit_test(bad_values),
+        cmocka_unit_test(later),
+        cmocka_unit_test(unknown_columns),
+        cmocka_unit_test(combinations),
+        cmocka_unit_test(epochs_and_iterations),
+        cmocka_unit_test(typed),
+        cmocka_unit_test(choices_follow_the_enums),
+        cmocka_unit_test(readme_is_current),
+    };
+    if (argc != 2)
+        return 2;
+    readme_path = argv[1];
+    return !!cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
