@@ -8,6 +8,7 @@
 #include "net/backend.h"
 
 static const Command commands[] = {
+    {"data", "data sets: what is here, and fetching them", cmd_data},
     {"list", "models, datasets, backends, columns", cmd_list},
 };
 

@@ -41,9 +41,7 @@ static bool has_any_file(const SetLayout *layout, const char *folder) {
     return false;
 }
 
-/* The folder under root that holds files of the set. A root that holds IDX files itself is taken
- * for Fashion-MNIST when its name says so, else for MNIST: their files are named alike. */
-static bool find_under(const SetLayout *layout, const char *root, char *folder, size_t size) {
+bool set_find_under(const SetLayout *layout, const char *root, char *folder, size_t size) {
     for (int k = 0; k < 4 && layout->folders[k]; k++) {
         const char *part = layout->folders[k];
         int length = snprintf(folder, size, "%s%s%s", root, part[0] ? "/" : "", part);
@@ -78,7 +76,7 @@ Status data_load(const char *name, const char *folder, DataSource *source) {
     TRY(set_find(name, &layout));
     search_roots(folder, roots);
     for (int i = 0; i < ROOTS; i++)
-        if (roots[i] && find_under(layout, roots[i], found, sizeof found))
+        if (roots[i] && set_find_under(layout, roots[i], found, sizeof found))
             return set_load(layout, found, source);
     return fail_missing(layout, roots);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/data/digest.h"
 #include "harness/data/formats.h"
 
 #define IDX_FILES                                                                                  \
@@ -149,13 +150,6 @@ static Status load_files(const SetLayout *layout, char (*paths)[PATH_MAX], struc
     return load_cifar(paths + train, 1, layout->test_count, hash, &source->test);
 }
 
-static void hash_text(struct sha256_ctx *hash, char *text) {
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    sha256_digest(hash, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-}
-
 /* MNIST and Fashion-MNIST have the same file names: nothing but the sum tells them apart. */
 static Status check_identity(const SetLayout *layout, const DataSource *source) {
     for (int i = 0; i < SETS; i++)
@@ -189,7 +183,7 @@ Status set_load(const SetLayout *layout, const char *folder, DataSource *source)
         status_fail(status, "%s; replace the file, or move the folder away and '%s'",
                     status_message(), advice);
     if (status == STATUS_OK) {
-        hash_text(&hash, source->sha256);
+        digest_text(&hash, source->sha256);
         status = check_identity(layout, source);
     }
     if (status != STATUS_OK)

@@ -29,6 +29,10 @@ Status set_find(const char *name, const SetLayout **layout);
 int set_file_count(const SetLayout *layout);
 /* Path of file number i in folder, with .gz where only that exists; false when neither does. */
 bool set_file_path(const SetLayout *layout, const char *folder, int i, char *path, size_t size);
+/* The folder under root that holds files of the set; false: none. A root that holds IDX files
+ * itself is taken for Fashion-MNIST when its name says so, else for MNIST: their files are named
+ * alike. */
+bool set_find_under(const SetLayout *layout, const char *root, char *folder, size_t size);
 /* Loads and checks the set whose files lie in this very folder. */
 Status set_load(const SetLayout *layout, const char *folder, DataSource *source);
 /* How to get it: "apt install ..." or "harness data fetch ...". */
