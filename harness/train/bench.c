@@ -1,0 +1,284 @@
+#include "harness/train/bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "net/cost.h"
+#include "net/init.h"
+#include "net/philox.h"
+
+/* A gradient may be this far from the oracle's, in norm: in 16 or 32 bits one ReLU in a million
+ * falls on the other side of zero and shifts a layer's gradient by some thousandths. A wrong kernel
+ * is off by a hundred times more. */
+static const double gradient_tolerance = 0.03, loss_tolerance = 1e-4;
+
+struct Bench {
+    BenchSpec spec;
+    const Net *net;
+    Backend *backend;
+    State *state;
+    Dataset *data;
+    Program *train, *infer;
+    uint8_t *bytes;
+    int32_t *labels;
+    float *scale;
+    Sample *samples;
+};
+
+/* ---- input ---- */
+
+static Status generate(Bench *bench) {
+    Shape shape = bench->net->nodes[0].out;
+    int count = bench->spec.batch;
+    int classes = node_in(bench->net, bench->net->node_count - 1).c;
+    size_t size = shape_count(shape);
+    bench->bytes = malloc((size_t)count * size);
+    bench->labels = malloc((size_t)count * sizeof *bench->labels);
+    bench->scale = malloc((size_t)shape.c * sizeof *bench->scale);
+    bench->samples = calloc((size_t)count, sizeof *bench->samples);
+    if (!bench->bytes || !bench->labels || !bench->scale || !bench->samples)
+        return status_fail(STATUS_NO_MEMORY, "no memory for %d images", count);
+    for (int c = 0; c < shape.c; c++)
+        bench->scale[c] = 1.0f / 64;
+    for (int n = 0; n < count; n++) {
+        Philox draw = philox(bench->spec.seed, STREAM_TEST, 1, (uint32_t)n, 0);
+        bench->labels[n] = (int32_t)philox_below(draw.v[0], (uint32_t)classes);
+        bench->samples[n] = (Sample){.index = n,
+                                     .dy = (int16_t)((int)philox_below(draw.v[1], 9) - 4),
+                                     .dx = (int16_t)((int)philox_below(draw.v[2], 9) - 4),
+                                     .flip = (int32_t)(draw.v[3] & 1)};
+        for (size_t i = 0; i < size; i += 4) {
+            Philox pixels = philox(bench->spec.seed, STREAM_TEST, 2, (uint32_t)n, (uint32_t)i);
+            for (size_t k = 0; k < 4 && i + k < size; k++)
+                bench->bytes[n * size + i + k] = (uint8_t)pixels.v[k];
+        }
+    }
+    return STATUS_OK;
+}
+
+static Status make_dataset(const Bench *bench, Backend *backend, Dataset **data) {
+    DatasetSpec spec = {.count = bench->spec.batch,
+                        .shape = bench->net->nodes[0].out,
+                        .bytes = bench->bytes,
+                        .labels = bench->labels,
+                        .scale = bench->scale};
+    return dataset_create(backend, &spec, data);
+}
+
+static Status write_initial_values(const Bench *bench, State *state) {
+    for (int i = 0; i < bench->net->param_count; i++) {
+        float *values = malloc(bench->net->params[i].count * sizeof *values);
+        if (!values)
+            return status_fail(STATUS_NO_MEMORY, "no memory for initial values");
+        init_param(bench->net, i, INIT_HE_FAN_IN, bench->spec.seed, values);
+        Status status = state_write(state, SECTION_VALUE, i, values);
+        free(values);
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
+/* ---- set-up ---- */
+
+static Status set_up(Bench *bench) {
+    Optimizer optimizer = {.kind = OPTIMIZER_SGD_CAFFE, .momentum = 0.9, .weight_decay = 1e-4};
+    TRY(generate(bench));
+    TRY(state_create(bench->backend, bench->net, &optimizer, &bench->state));
+    TRY(write_initial_values(bench, bench->state));
+    return make_dataset(bench, bench->backend, &bench->data);
+}
+
+Status bench_create(const BenchSpec *spec, const Net *net, Backend *backend, Bench **out) {
+    Bench *bench = calloc(1, sizeof *bench);
+    if (!bench)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a benchmark");
+    bench->spec = *spec;
+    bench->net = net;
+    bench->backend = backend;
+    Status status = set_up(bench);
+    if (status == STATUS_OK)
+        *out = bench;
+    else
+        bench_destroy(bench);
+    return status;
+}
+
+void bench_destroy(Bench *bench) {
+    if (!bench)
+        return;
+    program_destroy(bench->train);
+    program_destroy(bench->infer);
+    dataset_destroy(bench->data);
+    state_destroy(bench->state);
+    free(bench->bytes);
+    free(bench->labels);
+    free(bench->scale);
+    free(bench->samples);
+    free(bench);
+}
+
+static Status compiled(State *state, BenchPhase phase, Precision precision, int batch,
+                       Program **program) {
+    ProgramSpec spec = {.mode = phase == BENCH_TRAIN ? MODE_TRAIN : MODE_EVAL,
+                        .max_batch = batch,
+                        .precision = precision};
+    return program_compile(state, &spec, program);
+}
+
+/* ---- verification ---- */
+
+/* Forward and backward on the first verify_count images; the mean loss. */
+static Status one_step(const Bench *bench, Program *program, const Dataset *data, double *loss) {
+    Batch batch = {.data = data, .samples = bench->samples, .count = bench->spec.verify_count};
+    Metrics metrics;
+    TRY(program_forward(program, &batch));
+    TRY(program_backward(program, NULL));
+    TRY(program_metrics(program, &metrics));
+    *loss = metrics.loss_sum / (double)metrics.images;
+    return STATUS_OK;
+}
+
+/* |got - want| / |want| of one parameter's gradient. */
+static Status gradient_error(State *got_state, State *want_state, int param, double *error) {
+    size_t count = got_state->net->params[param].count;
+    float *got = malloc(count * sizeof *got), *want = malloc(count * sizeof *want);
+    Status status = STATUS_OK;
+    double away = 0, size = 0;
+    if (!got || !want) {
+        status = status_fail(STATUS_NO_MEMORY, "no memory to compare gradients");
+        goto out;
+    }
+    CHECK(state_read(got_state, SECTION_GRADIENT, param, got));
+    CHECK(state_read(want_state, SECTION_GRADIENT, param, want));
+    for (size_t i = 0; i < count; i++) {
+        away += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+        size += (double)want[i] * want[i];
+    }
+    *error = sqrt(away) / sqrt(size);
+out:
+    free(got);
+    free(want);
+    return status;
+}
+
+static Status compare_steps(Bench *bench, State *oracle, Program *slow, const Dataset *data,
+                            double *worst) {
+    double got, want;
+    *worst = 0;
+    TRY(one_step(bench, bench->train, bench->data, &got));
+    TRY(one_step(bench, slow, data, &want));
+    if (!(fabs(got - want) <= loss_tolerance * fabs(want)))
+        return status_fail(STATUS_BACKEND, "verification failed: loss %.9g, the oracle has %.9g",
+                           got, want);
+    for (int i = 0; i < bench->net->param_count; i++) {
+        if (param_is_statistic(&bench->net->params[i]))
+            continue;
+        double error = NAN;
+        TRY(gradient_error(bench->state, oracle, i, &error));
+        if (!(error <= gradient_tolerance))
+            return status_fail(STATUS_BACKEND,
+                               "verification failed: the gradient of '%s' is %.3g of its norm away "
+                               "from the oracle's (tolerance %.3g)",
+                               bench->net->params[i].name, error, gradient_tolerance);
+        *worst = fmax(*worst, error);
+    }
+    return STATUS_OK;
+}
+
+Status bench_verify(Bench *bench, double *worst) {
+    BackendOptions options = {0};
+    Optimizer optimizer = {0};
+    Backend *ref = NULL;
+    State *oracle = NULL;
+    Dataset *data = NULL;
+    Program *slow = NULL;
+    Status status = STATUS_OK;
+    if (!bench->train)
+        TRY(compiled(bench->state, BENCH_TRAIN, bench->spec.precision, bench->spec.batch,
+                     &bench->train));
+    CHECK(backend_open("ref", &options, &ref));
+    CHECK(state_create(ref, bench->net, &optimizer, &oracle));
+    CHECK(write_initial_values(bench, oracle));
+    CHECK(make_dataset(bench, ref, &data));
+    CHECK(compiled(oracle, BENCH_TRAIN, PRECISION_FP64, bench->spec.verify_count, &slow));
+    CHECK(compare_steps(bench, oracle, slow, data, worst));
+    CHECK(write_initial_values(bench, bench->state));
+out:
+    program_destroy(slow);
+    dataset_destroy(data);
+    state_destroy(oracle);
+    backend_close(ref);
+    return status;
+}
+
+/* ---- timing ---- */
+
+static double now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+/* Reading the metrics waits for a device to finish. */
+static Status timed_step(Bench *bench, BenchPhase phase, double *ms) {
+    Batch batch = {.data = bench->data, .samples = bench->samples, .count = bench->spec.batch};
+    Metrics metrics;
+    double start = now_ms();
+    if (phase == BENCH_TRAIN) {
+        TRY(program_train_step(bench->train, &batch, 0.01));
+        TRY(program_metrics(bench->train, &metrics));
+    } else {
+        TRY(program_forward(bench->infer, &batch));
+        TRY(program_metrics(bench->infer, &metrics));
+    }
+    *ms = now_ms() - start;
+    if (!isfinite(metrics.loss_sum))
+        return status_fail(STATUS_DIVERGED, "the loss became %g: nothing to time",
+                           metrics.loss_sum);
+    return STATUS_OK;
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double peak_mib(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
+}
+
+static void fill_row(const Bench *bench, BenchPhase phase, double *ms, BenchRow *row) {
+    int n = bench->spec.steps;
+    qsort(ms, (size_t)n, sizeof *ms, ascending);
+    double flops = phase == BENCH_TRAIN ? net_train_flops(bench->net) : net_infer_flops(bench->net);
+    row->ms_median = n % 2 ? ms[n / 2] : 0.5 * (ms[n / 2 - 1] + ms[n / 2]);
+    row->ms_min = ms[0];
+    row->ms_max = ms[n - 1];
+    row->images_per_s = 1e3 * bench->spec.batch / row->ms_median;
+    row->gflop_per_s = 1e-9 * flops * row->images_per_s;
+    row->peak_mib = peak_mib();
+}
+
+Status bench_time(Bench *bench, BenchPhase phase, BenchRow *row) {
+    Program **program = phase == BENCH_TRAIN ? &bench->train : &bench->infer;
+    double *ms = malloc((size_t)bench->spec.steps * sizeof *ms);
+    if (!ms)
+        return status_fail(STATUS_NO_MEMORY, "no memory for %d timings", bench->spec.steps);
+    Status status = STATUS_OK;
+    double ignored;
+    if (!*program)
+        CHECK(compiled(bench->state, phase, bench->spec.precision, bench->spec.batch, program));
+    for (int i = 0; i < bench->spec.warmup; i++)
+        CHECK(timed_step(bench, phase, &ignored));
+    for (int i = 0; i < bench->spec.steps; i++)
+        CHECK(timed_step(bench, phase, &ms[i]));
+    fill_row(bench, phase, ms, row);
+out:
+    free(ms);
+    return status;
+}

@@ -1,0 +1,33 @@
+/* How fast a net trains and infers on a backend, on generated input. */
+#ifndef HARNESS_TRAIN_BENCH_H
+#define HARNESS_TRAIN_BENCH_H
+
+#include "net/backend.h"
+
+typedef struct BenchSpec {
+    int batch, steps, warmup; /* steps timed, after `warmup` untimed ones */
+    int verify_count;         /* images of the step that is compared with the oracle */
+    Precision precision;
+    uint64_t seed;
+} BenchSpec;
+
+typedef enum BenchPhase { BENCH_TRAIN, BENCH_INFER } BenchPhase;
+
+typedef struct BenchRow {
+    double ms_median, ms_min, ms_max; /* of a step of `batch` images */
+    double images_per_s, gflop_per_s; /* from the median */
+    double peak_mib;                  /* resident, of this process so far */
+} BenchRow;
+
+typedef struct Bench Bench;
+
+/* A net with He initial values and one generated data set, cropped and mirrored as in training. */
+Status bench_create(const BenchSpec *spec, const Net *net, Backend *backend, Bench **bench);
+void bench_destroy(Bench *bench);
+/* One step of the very program that is timed, on verify_count images, against ref: the loss and the
+ * gradient of every parameter. STATUS_BACKEND when they differ; *worst receives the largest
+ * relative error norm of a gradient. Uses neither time nor memory once it has returned. */
+Status bench_verify(Bench *bench, double *worst);
+Status bench_time(Bench *bench, BenchPhase phase, BenchRow *row);
+
+#endif
