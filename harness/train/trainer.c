@@ -148,20 +148,8 @@ static void tear_down(Run *run) {
 
 /* ---- recalibration ---- */
 
-/* Reads or writes all running statistics, laid end to end. */
-static Status move_statistics(Run *run, float *values, bool write) {
-    for (int i = 0; i < run->net->param_count; i++) {
-        const Param *p = &run->net->params[i];
-        if (!param_is_statistic(p))
-            continue;
-        float *at = values + p->offset;
-        TRY(write ? state_write(run->state, SECTION_VALUE, i, at)
-                  : state_read(run->state, SECTION_VALUE, i, at));
-    }
-    return STATUS_OK;
-}
-
-/* The statistics become the mean over whole batches of the clean images. */
+/* The running statistics become the mean over whole batches of the clean images. Training does not
+ * read them, so it goes on as if nothing had happened. */
 static Status recalibrate(Run *run) {
     Evaluation ignored;
     int whole = run->clean_count / run->spec->batch * run->spec->batch;
@@ -176,22 +164,10 @@ static Status recalibrate(Run *run) {
 /* ---- evaluation ---- */
 
 static Status evaluate_both(Run *run, Evaluation *clean, Evaluation *test) {
+    if (run->spec->bn_eval == BN_EVAL_RECALIBRATED)
+        TRY(recalibrate(run));
     TRY(evaluate(run->eval, run->train_data, run->clean, run->clean_count, clean));
     return evaluate(run->eval, run->test_data, run->spec->test, run->spec->test_count, test);
-}
-
-static Status evaluate_recalibrated(Run *run, Evaluation *clean, Evaluation *test) {
-    float *kept = malloc((run->net->statistic_count + 1) * sizeof *kept);
-    if (!kept)
-        return status_fail(STATUS_NO_MEMORY, "no memory to keep the running statistics");
-    Status status = STATUS_OK;
-    CHECK(move_statistics(run, kept, false));
-    CHECK(recalibrate(run));
-    CHECK(evaluate_both(run, clean, test));
-    CHECK(move_statistics(run, kept, true));
-out:
-    free(kept);
-    return status;
 }
 
 static double epoch_of(const Run *run, int64_t iteration) {
@@ -204,8 +180,7 @@ static Status evaluate_now(Run *run, int64_t done, double lr, bool *diverged) {
     bool finite;
     int bad;
     TRY(parameters_finite(run->state, &finite, &bad));
-    TRY(run->spec->bn_eval == BN_EVAL_RECALIBRATED ? evaluate_recalibrated(run, &clean, &test)
-                                                   : evaluate_both(run, &clean, &test));
+    TRY(evaluate_both(run, &clean, &test));
     *diverged = !finite || !isfinite(clean.loss) || !isfinite(test.loss);
     if (*diverged)
         return STATUS_OK;

@@ -13,8 +13,8 @@ typedef enum BnEval {
     BN_EVAL_RUNNING,      /* the moving averages of training */
     BN_EVAL_BATCH,        /* each evaluation batch's own */
     BN_EVAL_BATCH_UPDATE, /* the same, leaking them into the moving averages (tutorial 004) */
-    BN_EVAL_RECALIBRATED, /* the mean over batches of the clean training subset; the moving
-                             averages are put back afterwards */
+    BN_EVAL_RECALIBRATED, /* the mean over batches of the clean training subset, made anew before
+                             each evaluation; it replaces the moving averages */
 } BnEval;
 
 typedef struct TrainSpec {
