@@ -143,12 +143,12 @@ static Status bench_run(BenchCall *call) {
     Net *net = NULL;
     Backend *backend = NULL;
     Status status = STATUS_OK;
-    BackendOptions options = {.threads = call->config.threads};
+    BackendOptions options = {.threads = (int)call->config.threads};
     CHECK(data_shape(call->config.dataset, &shape, &classes, &train_count, &test_count));
     ModelSpec model = config_model(&call->config, shape, classes);
     CHECK(model_build(&model, &net));
     CHECK(backend_open(call->config.backend, &options, &backend));
-    call->spec.batch = call->config.batch;
+    call->spec.batch = (int)call->config.batch;
     call->spec.verify_count = call->full || call->spec.batch < 4 ? call->spec.batch : 4;
     call->spec.precision = backend->ops->native;
     call->spec.seed = (uint64_t)call->config.seed;

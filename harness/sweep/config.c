@@ -206,6 +206,21 @@ Status config_set_pair(RunConfig *config, const char *pair) {
     return config_set(config, name, equals + 1);
 }
 
+Status config_set_list(RunConfig *config, const char *pairs) {
+    char pair[256];
+    while (*pairs) {
+        size_t length = strcspn(pairs, ",");
+        if (length >= sizeof pair)
+            return status_fail(STATUS_BAD_INPUT, "'%s': longer than %zu characters", pairs,
+                               sizeof pair - 1);
+        memcpy(pair, pairs, length);
+        pair[length] = 0;
+        TRY(config_set_pair(config, pair));
+        pairs += length + (pairs[length] == ',');
+    }
+    return STATUS_OK;
+}
+
 Status config_get(const RunConfig *config, const char *name, char *text, size_t size) {
     const Column *column = columns_find(name);
     if (!column)

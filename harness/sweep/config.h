@@ -57,6 +57,8 @@ void config_default(RunConfig *config);
 Status config_set(RunConfig *config, const char *column, const char *value);
 /* "column=value", as --set takes it. */
 Status config_set_pair(RunConfig *config, const char *pair);
+/* "column=value,column=value". */
+Status config_set_list(RunConfig *config, const char *pairs);
 /* The canonical text of a column's value: config_set() of it gives the same value back. */
 Status config_get(const RunConfig *config, const char *column, char *text, size_t size);
 /* Combinations that make no sense (shortcut B with family plain, ...). The message begins with the

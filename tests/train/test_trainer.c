@@ -164,6 +164,7 @@ static Evaluation by_hand(Problem *p, int steps, Mode mode) {
     }
     Evaluation evaluation;
     OK(evaluate(eval, test, p->test_indices, TESTS, &evaluation));
+    assert_int_equal(evaluation.images, TESTS); /* the short last batch counts */
     program_destroy(program);
     program_destroy(eval);
     dataset_destroy(train);
