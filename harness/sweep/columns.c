@@ -103,7 +103,7 @@ static const Column independent[] = {
 
 static const ResultColumn result[] = {
     {"key", false, "names the run: a hash of the columns before and of the data"},
-    {"status", false, "finished, or diverged: a loss or a weight became NaN or infinite"},
+    {"status", false, "done, or diverged: a loss or a weight became NaN or infinite"},
     {"diverged_at", false, "the iteration (from 1) in which it did; else empty"},
     {"iterations_done", false, "steps of training"},
     {"train_loss", false, "mean over the train-mode batches since the evaluation before"},

@@ -1,0 +1,16 @@
+/* What identifies a run. */
+#ifndef HARNESS_SWEEP_KEY_H
+#define HARNESS_SWEEP_KEY_H
+
+#include "harness/sweep/config.h"
+
+enum { KEY_SIZE = 17, CANONICAL_SIZE = 2048 };
+
+/* Every column as "name=value\n", in the order of the dictionary: equal texts are equal runs. */
+void config_canonical(const RunConfig *config, char text[CANONICAL_SIZE]);
+/* Puts in place of `auto` what the opened backend is and does. */
+void config_resolve(RunConfig *config, const Backend *backend);
+/* The first 16 hexadecimal digits of the SHA-256 of the canonical text and the data's sum. */
+void run_key(const RunConfig *config, const char *dataset_sha256, char key[KEY_SIZE]);
+
+#endif
