@@ -1,0 +1,257 @@
+/* y[n,k,p,q] = b[k] + sum_{c,r,s} w[k,c,r,s] x[n,c,p*stride+r-pad,q*stride+s-pad], by oneDNN.
+ *
+ * The state keeps weights as KCRS (oihw); each primitive has its own blocked copy, renewed when the
+ * state's version has moved. Channels that do not fill a block get zero weights, so pad channels of
+ * y stay zero and dw of pad channels is dropped. */
+#include "cpu/conv2d.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/dnnl_check.h"
+
+enum { CX, CY, CPLAIN_X, CPLAIN_Y }; /* buffers of every step; or their gradients */
+
+static void conv_destroy(void *op) {
+    Conv *conv = op;
+    conv_set_destroy(&conv->full);
+    conv_set_destroy(&conv->tail);
+    free(conv->oihw);
+    free(conv->bias_values);
+    free(conv->bias_gradient);
+    free(conv);
+}
+
+/* ---- weights between the state and the primitives ---- */
+
+/* The number of weights of one output channel, in the state and as oneDNN counts. */
+static size_t row_count(const Conv *conv, int channels) {
+    return (size_t)channels * (size_t)conv->window.r * (size_t)conv->window.s;
+}
+
+/* The oihw weights for a reorder: the state's, or a copy with zero channels added. */
+static float *padded_weights(const Conv *conv, CpuState *state) {
+    float *w = cpu_param(state, SECTION_VALUE, conv->weight);
+    size_t narrow = row_count(conv, conv->in.c), wide = row_count(conv, conv->channels_in);
+    for (int k = 0; conv->oihw && k < conv->out.c; k++)
+        memcpy(conv->oihw + (size_t)k * wide, w + (size_t)k * narrow, narrow * sizeof *w);
+    if (conv->bias >= 0)
+        memcpy(conv->bias_values, cpu_param(state, SECTION_VALUE, conv->bias),
+               (size_t)conv->out.c * sizeof *w);
+    return conv->oihw ? conv->oihw : w;
+}
+
+static Status run_reorder(const CpuProgram *program, const Conv *conv, const ConvPrim *prim,
+                          float *oihw, bool to_oihw) {
+    Status status = STATUS_OK;
+    dnnl_exec_arg_t args[2] = {{DNNL_ARG_FROM, to_oihw ? prim->weight : prim->plain},
+                               {DNNL_ARG_TO, to_oihw ? prim->plain : prim->weight}};
+    DNNL_CHECK(dnnl_memory_set_data_handle(prim->plain, oihw), conv->name);
+    DNNL_CHECK(dnnl_primitive_execute(prim->reorder, program->cpu->stream, 2, args), conv->name);
+out:
+    return status;
+}
+
+static Status renew_weights(CpuProgram *program, const Conv *conv, ConvPrim *prim) {
+    if (prim->version == program->state->version)
+        return STATUS_OK;
+    TRY(run_reorder(program, conv, prim, padded_weights(conv, program->state), false));
+    prim->version = program->state->version;
+    return STATUS_OK;
+}
+
+static Status store_gradients(CpuProgram *program, const Conv *conv, const ConvPrim *prim) {
+    float *dw = cpu_param(program->state, SECTION_GRADIENT, conv->weight);
+    size_t narrow = row_count(conv, conv->in.c), wide = row_count(conv, conv->channels_in);
+    TRY(run_reorder(program, conv, prim, conv->oihw ? conv->oihw : dw, true));
+    for (int k = 0; conv->oihw && k < conv->out.c; k++)
+        memcpy(dw + (size_t)k * narrow, conv->oihw + (size_t)k * wide, narrow * sizeof *dw);
+    if (conv->oihw) /* it serves the weights too, whose pad channels are zero */
+        memset(conv->oihw, 0, (size_t)conv->channels_out * wide * sizeof *dw);
+    if (conv->bias >= 0)
+        memcpy(cpu_param(program->state, SECTION_GRADIENT, conv->bias), conv->bias_gradient,
+               (size_t)conv->out.c * sizeof *dw);
+    return STATUS_OK;
+}
+
+/* ---- running ---- */
+
+/* The primitives for this many images: a short batch gets its own, kept until another count comes.
+ */
+static Status set_for(CpuProgram *program, Conv *conv, int count, ConvSet **set) {
+    bool reference;
+    *set = count == conv->full.count ? &conv->full : &conv->tail;
+    if ((*set)->count == count)
+        return STATUS_OK;
+    conv_set_destroy(*set);
+    TRY(conv_set_create(conv, program->cpu, count, *set, &reference));
+    if (reference)
+        return status_fail(STATUS_BACKEND,
+                           "node '%s' (conv2d): oneDNN has only its reference implementation for a "
+                           "batch of %d images, though not for %d; use another batch size",
+                           conv->name, count, conv->full.count);
+    size_t scratch = conv_set_scratch(*set);
+    if (scratch > program->scratch_bytes) {
+        float *bigger = cpu_floats(scratch / sizeof(float) + 16);
+        if (!bigger)
+            return status_fail(STATUS_NO_MEMORY, "node '%s': no memory for scratch", conv->name);
+        free(program->scratch);
+        program->scratch = bigger;
+        program->scratch_bytes = scratch;
+    }
+    return STATUS_OK;
+}
+
+static Status execute(const CpuProgram *program, const Conv *conv, ConvKind kind, ConvPrim *prim,
+                      float *x, float *y) {
+    static const int arg_of[CONV_KINDS][4] = {
+        {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS},
+        {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, 0},
+        {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS},
+    };
+    Status status = STATUS_OK;
+    const int *arg = arg_of[kind];
+    dnnl_exec_arg_t args[5] = {{arg[0], prim->x},
+                               {arg[1], prim->y},
+                               {arg[2], prim->weight},
+                               {DNNL_ARG_SCRATCHPAD, prim->scratch},
+                               {arg[3], prim->bias}};
+    bool has_bias = conv->bias >= 0 && kind != CONV_DATA;
+    DNNL_CHECK(dnnl_memory_set_data_handle(prim->x, x), conv->name);
+    DNNL_CHECK(dnnl_memory_set_data_handle(prim->y, y), conv->name);
+    DNNL_CHECK(dnnl_memory_set_data_handle(prim->scratch, program->scratch), conv->name);
+    if (has_bias)
+        DNNL_CHECK(dnnl_memory_set_data_handle(
+                       prim->bias, kind == CONV_FORWARD ? conv->bias_values : conv->bias_gradient),
+                   conv->name);
+    DNNL_CHECK(
+        dnnl_primitive_execute(prim->primitive, program->cpu->stream, has_bias ? 5 : 4, args),
+        conv->name);
+out:
+    return status;
+}
+
+static Status run(CpuProgram *program, const Step *step, int count, ConvKind kind) {
+    Conv *conv = step->op;
+    ConvSet *set;
+    int block = program->cpu->block;
+    float *x = step_buffer(program, step, CX), *y = step_buffer(program, step, CY);
+    float *plain_x = step_buffer(program, step, CPLAIN_X);
+    float *plain_y = step_buffer(program, step, CPLAIN_Y);
+    TRY(set_for(program, conv, count, &set));
+    ConvPrim *prim = &set->prim[kind];
+    if (kind != CONV_WEIGHTS)
+        TRY(renew_weights(program, conv, prim));
+    if (conv->layout == CONV_PLAIN && kind != CONV_DATA)
+        layout_unpack(plain_x, x, conv->in, count, block);
+    if (conv->layout == CONV_PLAIN && kind != CONV_FORWARD)
+        layout_unpack(plain_y, y, conv->out, count, block);
+    TRY(execute(program, conv, kind, prim, plain_x ? plain_x : x, plain_y ? plain_y : y));
+    if (conv->layout == CONV_PLAIN && kind == CONV_FORWARD)
+        layout_pack(y, plain_y, conv->out, count, block);
+    if (conv->layout == CONV_PLAIN && kind == CONV_DATA)
+        layout_pack(x, plain_x, conv->in, count, block);
+    return kind == CONV_WEIGHTS ? store_gradients(program, conv, prim) : STATUS_OK;
+}
+
+static Status run_forward(CpuProgram *program, const Step *step, int count) {
+    return run(program, step, count, CONV_FORWARD);
+}
+static Status run_data(CpuProgram *program, const Step *step, int count) {
+    return run(program, step, count, CONV_DATA);
+}
+static Status run_weights(CpuProgram *program, const Step *step, int count) {
+    return run(program, step, count, CONV_WEIGHTS);
+}
+
+/* ---- planning ---- */
+
+static void take_layout(Conv *conv, ConvLayout layout, int block) {
+    conv->layout = layout;
+    conv->channels_in = layout == CONV_BLOCKED ? padded_channels(conv->in.c, block) : conv->in.c;
+    conv->channels_out = layout == CONV_PLAIN ? conv->out.c : padded_channels(conv->out.c, block);
+}
+
+static Status allocate(Conv *conv) {
+    size_t total = (size_t)conv->channels_out * row_count(conv, conv->channels_in);
+    bool padded = conv->channels_in != conv->in.c || conv->channels_out != conv->out.c;
+    conv->oihw = padded ? cpu_floats(total) : NULL;
+    conv->bias_values = conv->bias >= 0 ? cpu_floats((size_t)conv->channels_out) : NULL;
+    conv->bias_gradient = conv->bias >= 0 ? cpu_floats((size_t)conv->channels_out) : NULL;
+    if ((padded && !conv->oihw) ||
+        (conv->bias >= 0 && (!conv->bias_values || !conv->bias_gradient)))
+        return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
+    return STATUS_OK;
+}
+
+static Status conv_create(CpuProgram *program, int id, Conv **result) {
+    const Node *node = node_of(program, id);
+    Conv *conv = *result = calloc(1, sizeof *conv);
+    program->op[id] = conv;
+    if (!conv)
+        return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", node->name);
+    bool data = program->trains && program->plan[node->inputs[0]].needs_gradient;
+    bool stem = node->inputs[0] == 0 && !data;
+    conv->in = node_in(program->net, id);
+    conv->out = node->out;
+    conv->window = node->window;
+    conv->weight = node->weight;
+    conv->bias = node->bias;
+    conv->name = node->name;
+    conv->inference = !program->trains;
+    conv->wanted[CONV_FORWARD] = true;
+    conv->wanted[CONV_DATA] = data;
+    conv->wanted[CONV_WEIGHTS] = program->trains;
+    bool reference = true;
+    for (int layout = stem ? CONV_STEM : CONV_BLOCKED; reference && layout < CONV_LAYOUTS;
+         layout++) {
+        take_layout(conv, layout, program->cpu->block);
+        TRY(conv_set_create(conv, program->cpu, program->base.spec.max_batch, &conv->full,
+                            &reference));
+    }
+    if (reference)
+        return status_fail(STATUS_BACKEND,
+                           "node '%s' (conv2d): oneDNN has only its slow reference implementation "
+                           "for %dx%dx%d, kernel %dx%d, stride %d, pad %d; use backend=ref",
+                           node->name, conv->in.c, conv->in.h, conv->in.w, node->window.r,
+                           node->window.s, node->window.stride, node->window.pad);
+    plan_scratch(program, conv_set_scratch(&conv->full));
+    return allocate(conv);
+}
+
+/* A step with the conversion buffers of CONV_PLAIN. */
+static void plan_conv(CpuProgram *program, StepFn fn, int node, int x, int y) {
+    const Conv *conv = program->op[node];
+    bool plain = conv->layout == CONV_PLAIN;
+    int plain_x = plain ? plan_buffer(program, shape_count(conv->in)) : NONE;
+    int plain_y = plain ? plan_buffer(program, shape_count(conv->out)) : NONE;
+    plan_step(program, (Step){fn, node, {x, y, plain_x, plain_y, NONE, NONE}, program->op[node]});
+}
+
+static int input_buffer(CpuProgram *program, int node) {
+    const Conv *conv = program->op[node];
+    return conv->layout == CONV_STEM ? program->input
+                                     : plan_read(program, node_of(program, node)->inputs[0]);
+}
+
+static Status plan_forward(CpuProgram *program, int node) {
+    Conv *conv;
+    TRY(conv_create(program, node, &conv));
+    int x = input_buffer(program, node);
+    plan_conv(program, run_forward, node, x, plan_value(program, node));
+    return STATUS_OK;
+}
+
+static Status plan_backward(CpuProgram *program, int node) {
+    int input = node_of(program, node)->inputs[0];
+    int dy = plan_gradient(program, node);
+    plan_conv(program, run_weights, node, input_buffer(program, node), dy);
+    if (!program->plan[input].needs_gradient)
+        return STATUS_OK;
+    int dx = plan_activation(program, shape_of(program, input));
+    plan_conv(program, run_data, node, dx, dy);
+    plan_contribute(program, input, dx);
+    return STATUS_OK;
+}
+
+const CpuOp cpu_conv2d = {plan_forward, plan_backward, conv_destroy};

@@ -1,0 +1,152 @@
+/* Batch norm on one plane. Formulas: Ioffe and Szegedy 2015, algorithm 1 and section 3.
+ *
+ * Sums run in float over SEGMENT pixels, then in double: the error of a sum does not grow with the
+ * size of the image. Squared deviations are taken from the plane's own mean (a second pass while
+ * the plane is in cache), so a large mean costs no digits; batch_norm.c merges planes. */
+#include <string.h>
+
+#include "cpu/kernels/vec.h"
+
+enum { SEGMENT = 32 };
+
+INLINE int segment_end(int begin, int pixels) {
+    return begin + SEGMENT < pixels ? begin + SEGMENT : pixels;
+}
+
+/* sum of (x - shift) or of its square */
+INLINE void plane_sum(double *sum, const float *x, Vec shift, int pixels, bool square) {
+    for (int begin = 0; begin < pixels; begin += SEGMENT) {
+        int end = segment_end(begin, pixels);
+        Vec part[4] = {{0}, {0}, {0}, {0}};
+        for (int i = begin; i < end; i++) {
+            Vec d = load(x + (size_t)i * BLOCK) - shift;
+            if (square)
+                d = d * d;
+            part[i & 3] += d;
+        }
+        add_to(sum, (part[0] + part[1]) + (part[2] + part[3]));
+    }
+}
+
+void KERNEL(bn_statistics)(double *mean, double *m2, const float *x, int pixels) {
+    double sum[BLOCK] = {0}, squares[BLOCK] = {0};
+    Vec shift;
+    plane_sum(sum, x, splat(0), pixels, false);
+    for (int c = 0; c < BLOCK; c++) {
+        mean[c] = sum[c] / pixels;
+        shift[c] = (float)mean[c];
+    }
+    plane_sum(squares, x, shift, pixels, true);
+    for (int c = 0; c < BLOCK; c++) {
+        double moved = (double)shift[c] - mean[c]; /* the mean's rounding to float */
+        m2[c] = squares[c] - pixels * moved * moved;
+    }
+}
+
+INLINE void normalise(float *y, const float *x, const float *skip, const BnCoef *coef, int pixels,
+                      bool has_skip, bool relu) {
+    Vec mean = load(coef->mean), scale = load(coef->scale), shift = load(coef->shift);
+    for (size_t i = 0; i < (size_t)pixels * BLOCK; i += BLOCK) {
+        Vec v = (load(x + i) - mean) * scale + shift;
+        if (has_skip)
+            v += load(skip + i);
+        if (relu)
+            v = relu_of(v);
+        store(y + i, v);
+    }
+}
+
+void KERNEL(bn_normalise)(float *y, const float *x, const float *skip, const BnCoef *coef,
+                          int pixels, bool relu) {
+    if (skip && relu)
+        normalise(y, x, skip, coef, pixels, true, true);
+    else if (skip)
+        normalise(y, x, skip, coef, pixels, true, false);
+    else if (relu)
+        normalise(y, x, skip, coef, pixels, false, true);
+    else
+        normalise(y, x, skip, coef, pixels, false, false);
+}
+
+/* The gradient behind the group's ReLU at float i; d is x - mean there. */
+INLINE Vec masked_gradient(const BnPlane *plane, size_t i, Vec d, Vec scale, Vec shift, BnMask mask,
+                           bool two) {
+    Vec g = load(plane->g1 + i);
+    if (two)
+        g += load(plane->g2 + i);
+    if (mask == BN_MASK_RECOMPUTE)
+        g = keep(d * scale + shift > 0.0f, g);
+    if (mask == BN_MASK_OUTPUT)
+        g = keep(load(plane->y + i) > 0.0f, g);
+    return g;
+}
+
+INLINE void reduce(double *sum_g, double *sum_gx, const BnPlane *plane, const BnCoef *coef,
+                   BnMask mask, bool two, bool stores) {
+    Vec mean = load(coef->mean), scale = load(coef->scale), shift = load(coef->shift);
+    for (int begin = 0; begin < plane->pixels; begin += SEGMENT) {
+        int end = segment_end(begin, plane->pixels);
+        Vec part_g[2] = {{0}, {0}}, part_gx[2] = {{0}, {0}};
+        for (int p = begin; p < end; p++) {
+            size_t i = (size_t)p * BLOCK;
+            Vec d = load(plane->x + i) - mean;
+            Vec g = masked_gradient(plane, i, d, scale, shift, mask, two);
+            if (stores)
+                store(plane->masked + i, g);
+            part_g[p & 1] += g;
+            part_gx[p & 1] += g * d;
+        }
+        add_to(sum_g, part_g[0] + part_g[1]);
+        add_to(sum_gx, part_gx[0] + part_gx[1]);
+    }
+}
+
+INLINE void reduce_mask(double *sum_g, double *sum_gx, const BnPlane *plane, const BnCoef *coef,
+                        BnMask mask) {
+    if (plane->g2 && plane->masked)
+        reduce(sum_g, sum_gx, plane, coef, mask, true, true);
+    else if (plane->g2)
+        reduce(sum_g, sum_gx, plane, coef, mask, true, false);
+    else if (plane->masked)
+        reduce(sum_g, sum_gx, plane, coef, mask, false, true);
+    else
+        reduce(sum_g, sum_gx, plane, coef, mask, false, false);
+}
+
+void KERNEL(bn_reduce)(double *sum_g, double *sum_gx, const BnPlane *plane, const BnCoef *coef) {
+    memset(sum_g, 0, BLOCK * sizeof *sum_g);
+    memset(sum_gx, 0, BLOCK * sizeof *sum_gx);
+    if (plane->mask == BN_MASK_RECOMPUTE)
+        reduce_mask(sum_g, sum_gx, plane, coef, BN_MASK_RECOMPUTE);
+    else if (plane->mask == BN_MASK_OUTPUT)
+        reduce_mask(sum_g, sum_gx, plane, coef, BN_MASK_OUTPUT);
+    else
+        reduce_mask(sum_g, sum_gx, plane, coef, BN_MASK_NONE);
+}
+
+INLINE void apply(float *dx, const BnPlane *plane, const BnCoef *coef, BnMask mask, bool two) {
+    Vec mean = load(coef->mean), scale = load(coef->scale), shift = load(coef->shift);
+    Vec c1 = load(coef->c1), c2 = load(coef->c2), c3 = load(coef->c3);
+    for (size_t i = 0; i < (size_t)plane->pixels * BLOCK; i += BLOCK) {
+        Vec d = load(plane->x + i) - mean;
+        Vec g = masked_gradient(plane, i, d, scale, shift, mask, two);
+        store(dx + i, c1 * g + (c2 * d + c3));
+    }
+}
+
+/* The plane's g1 may be dx. A stored masked gradient comes as g1 with BN_MASK_NONE. */
+void KERNEL(bn_apply)(float *dx, const BnPlane *plane, const BnCoef *coef) {
+    bool two = plane->g2 != NULL;
+    if (plane->mask == BN_MASK_RECOMPUTE && two)
+        apply(dx, plane, coef, BN_MASK_RECOMPUTE, true);
+    else if (plane->mask == BN_MASK_RECOMPUTE)
+        apply(dx, plane, coef, BN_MASK_RECOMPUTE, false);
+    else if (plane->mask == BN_MASK_OUTPUT && two)
+        apply(dx, plane, coef, BN_MASK_OUTPUT, true);
+    else if (plane->mask == BN_MASK_OUTPUT)
+        apply(dx, plane, coef, BN_MASK_OUTPUT, false);
+    else if (two)
+        apply(dx, plane, coef, BN_MASK_NONE, true);
+    else
+        apply(dx, plane, coef, BN_MASK_NONE, false);
+}

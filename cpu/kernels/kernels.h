@@ -1,0 +1,96 @@
+/* The inner loops that are compiled once per instruction set.
+ *
+ * Activations are blocked: [N][C / B][H][W][B], B = `block` channels side by side, the last block
+ * filled up with zero channels. A "plane" is one image's one channel block: pixels x B floats, the
+ * unit of work of every loop here. So a loop reads whole vectors, needs no remainder, and its
+ * result does not depend on how planes are shared among threads.
+ *
+ * kernels/<subject>.c is compiled for AVX-512 (B = 16), AVX2 (B = 8) and the baseline (B = 8);
+ * backend.c picks the table that fits the processor. */
+#ifndef CPU_KERNELS_KERNELS_H
+#define CPU_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BLOCK_MAX = 16 };
+
+/* Where a fused batch norm's backward finds the mask of its ReLU. */
+typedef enum BnMask {
+    BN_MASK_NONE,      /* no ReLU in the group */
+    BN_MASK_RECOMPUTE, /* y > 0 computed again from x: cheaper than reading y */
+    BN_MASK_OUTPUT,    /* read from y: a shortcut was added, so x alone does not tell */
+} BnMask;
+
+/* One channel block's coefficients of y = (x - mean) * scale + shift; B floats each. Backward:
+ * dx = c1 g + c2 (x - mean) + c3. */
+typedef struct BnCoef {
+    const float *mean, *scale, *shift;
+    const float *c1, *c2, *c3;
+} BnCoef;
+
+typedef struct BnPlane {
+    const float *g1,
+        *g2;            /* gradient of the group's output: one part or a sum of two (g2 or NULL) */
+    const float *x, *y; /* input and, for BN_MASK_OUTPUT, output of the group */
+    float *masked;      /* receives the masked gradient; or NULL. May be g1 */
+    int pixels;
+    BnMask mask;
+} BnPlane;
+
+/* Sizes of a pooling's planes. */
+typedef struct PoolShape {
+    int h, w, p, q; /* in H x W, out P x Q */
+    int r, s, stride, pad;
+} PoolShape;
+
+/* v, w as in net/backend.h's OptimizerKind; g + decay * w is the gradient. */
+typedef struct SgdCoef {
+    float lr, momentum, decay;
+    bool caffe, nesterov;
+} SgdCoef;
+
+/* w -= step * m / (sqrt(s) * root + eps): step = lr / (1 - beta1^t), root = 1 / sqrt(1 - beta2^t)
+ */
+typedef struct AdamCoef {
+    float step, root, eps, beta1, beta2, decay;
+} AdamCoef;
+
+typedef struct Kernels {
+    int block;
+    const char *isa;
+    /* batch_norm.c: mean and sum of squared deviations of one plane; B doubles each */
+    void (*bn_statistics)(double *mean, double *m2, const float *x, int pixels);
+    void (*bn_normalise)(float *y, const float *x, const float *skip, const BnCoef *coef,
+                         int pixels, bool relu);
+    /* sums of g and of g (x - mean) over the plane, B doubles each */
+    void (*bn_reduce)(double *sum_g, double *sum_gx, const BnPlane *plane, const BnCoef *coef);
+    void (*bn_apply)(float *dx, const BnPlane *plane, const BnCoef *coef);
+    /* elementwise.c: n floats, a multiple of B */
+    void (*relu)(float *y, const float *x, size_t n);
+    void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);
+    void (*sum)(float *y, const float *a, const float *b, size_t n);
+    /* pool.c: index is r * S + s of the winner; or NULL */
+    void (*max_pool)(float *y, int32_t *index, const float *x, const PoolShape *shape);
+    void (*max_pool_backward)(float *dx, const float *dy, const int32_t *index,
+                              const PoolShape *shape);
+    void (*avg_pool)(float *y, const float *x, const PoolShape *shape);
+    void (*avg_pool_backward)(float *dx, const float *dy, const PoolShape *shape);
+    /* gemm.c: c[i][j] = sum_d a[i][d] b[j][d]; depth a multiple of B, rows of a and b padded */
+    void (*gemm_dot)(float *c, int ldc, const float *a, const float *b, int rows, int cols,
+                     size_t depth);
+    /* c[i][j] = sum_d a[i * row + d * col] b[d][j]; cols a multiple of B, rows ldb floats apart */
+    void (*gemm_axpy)(float *c, const float *a, size_t row, size_t col, const float *b, size_t ldb,
+                      int rows, int depth, size_t cols);
+    /* optimizer.c: any n */
+    void (*sgd)(float *w, float *v, const float *g, size_t n, const SgdCoef *coef);
+    void (*adam)(float *w, float *m, float *s, const float *g, size_t n, const AdamCoef *coef);
+} Kernels;
+
+extern const Kernels kernels_baseline;
+#if defined(__x86_64__)
+extern const Kernels kernels_avx2, kernels_avx512;
+#endif
+
+#endif

@@ -1,0 +1,213 @@
+#include "cpu/plan.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* ---- growing tables ---- */
+
+static bool grow(CpuProgram *program, void **array, int count, int *capacity, size_t item) {
+    if (program->status != STATUS_OK)
+        return false;
+    if (count < *capacity)
+        return true;
+    int wanted = *capacity ? 2 * *capacity : 64;
+    void *bigger = realloc(*array, (size_t)wanted * item);
+    if (!bigger) {
+        program->status =
+            status_fail(STATUS_NO_MEMORY, "no memory for the program of %s", program->net->title);
+        return false;
+    }
+    *array = bigger;
+    *capacity = wanted;
+    return true;
+}
+
+/* ---- buffers and steps ---- */
+
+int plan_buffer(CpuProgram *program, size_t floats_per_image) {
+    if (!grow(program, (void **)&program->buffers, program->buffer_count, &program->buffer_capacity,
+              sizeof *program->buffers))
+        return NONE;
+    size_t floats = floats_per_image * (size_t)program->base.spec.max_batch;
+    program->buffers[program->buffer_count] = (Buffer){.floats = floats, .first = -1, .last = -1};
+    return program->buffer_count++;
+}
+
+int plan_activation(CpuProgram *program, Shape shape) {
+    return plan_buffer(program, blocked_count(shape, program->cpu->block));
+}
+
+int plan_value(CpuProgram *program, int node) {
+    return program->plan[node].value = plan_activation(program, shape_of(program, node));
+}
+
+static Status run_pack(CpuProgram *program, const Step *step, int count) {
+    layout_pack(step_buffer(program, step, 0), step_buffer(program, step, 1),
+                shape_of(program, step->node), count, program->cpu->block);
+    return STATUS_OK;
+}
+
+int plan_read(CpuProgram *program, int node) {
+    if (node == 0 && program->plan[0].value == NONE) {
+        int value = plan_value(program, 0);
+        plan_step(program,
+                  (Step){run_pack, 0, {value, program->input, NONE, NONE, NONE, NONE}, NULL});
+    }
+    return program->plan[node].value;
+}
+
+void plan_step(CpuProgram *program, Step step) {
+    if (!grow(program, (void **)&program->steps, program->step_count, &program->step_capacity,
+              sizeof *program->steps))
+        return;
+    int now = program->step_count++;
+    program->steps[now] = step;
+    for (int i = 0; i < STEP_BUFFERS; i++) {
+        if (step.buf[i] < 0)
+            continue;
+        Buffer *buffer = &program->buffers[step.buf[i]];
+        if (buffer->first < 0)
+            buffer->first = now;
+        if (buffer->last < now)
+            buffer->last = now;
+    }
+}
+
+void plan_pin(CpuProgram *program, int buffer) {
+    if (buffer < 0)
+        return;
+    program->buffers[buffer].last = INT_MAX;
+    program->buffers[buffer].shared = true;
+}
+
+void plan_partials(CpuProgram *program, size_t count) {
+    if (count > program->partial_count)
+        program->partial_count = count;
+}
+
+void plan_scratch(CpuProgram *program, size_t bytes) {
+    if (bytes > program->scratch_bytes)
+        program->scratch_bytes = bytes;
+}
+
+/* ---- gradients ---- */
+
+static Status run_sum(CpuProgram *program, const Step *step, int count) {
+    const Kernels *k = program->cpu->kernels;
+    size_t image = blocked_count(shape_of(program, step->node), program->cpu->block);
+    float *y = step_buffer(program, step, 0);
+    const float *a = step_buffer(program, step, 1), *b = step_buffer(program, step, 2);
+#pragma omp parallel for schedule(static)
+    for (int n = 0; n < count; n++)
+        k->sum(y + (size_t)n * image, a + (size_t)n * image, b + (size_t)n * image, image);
+    return STATUS_OK;
+}
+
+int plan_gradient(CpuProgram *program, int node) {
+    Gradient *gradient = &program->plan[node].gradient;
+    if (gradient->parts == 0)
+        return NONE;
+    if (gradient->parts == 2) {
+        int a = gradient->part[0], b = gradient->part[1];
+        int sum = plan_overwritable(program, a) ? a
+                  : plan_overwritable(program, b)
+                      ? b
+                      : plan_activation(program, shape_of(program, node));
+        plan_step(program, (Step){run_sum, node, {sum, a, b, NONE, NONE, NONE}, NULL});
+        *gradient = (Gradient){{sum, NONE}, 1};
+    }
+    return gradient->part[0];
+}
+
+void plan_contribute(CpuProgram *program, int node, int buffer) {
+    Gradient *gradient = &program->plan[node].gradient;
+    if (!program->plan[node].needs_gradient || buffer < 0)
+        return;
+    if (gradient->parts == 2)
+        plan_gradient(program, node);
+    gradient->part[gradient->parts++] = buffer;
+}
+
+bool plan_overwritable(const CpuProgram *program, int buffer) {
+    return buffer >= 0 && !program->buffers[buffer].shared;
+}
+
+/* ---- the arena ---- */
+
+/* A little more than asked, so that equal buffers do not start at equal offsets within a page
+ * (loads and stores 4096 bytes apart are mistaken for the same address). */
+static size_t spaced(size_t floats) {
+    return (floats + 15) / 16 * 16 + 17 * 16;
+}
+
+static bool lives_meet(const Buffer *a, const Buffer *b) {
+    return a->first <= b->last && b->first <= a->last;
+}
+
+static int by_size(const void *a, const void *b) {
+    const Buffer *x = *(const Buffer *const *)a, *y = *(const Buffer *const *)b;
+    if (x->floats != y->floats)
+        return x->floats < y->floats ? 1 : -1;
+    return x < y ? -1 : x > y;
+}
+
+/* The lowest gap that fits among the placed buffers (sorted by offset) alive at the same time. */
+static size_t lowest_gap(const Buffer *buffer, Buffer *const *placed, int count) {
+    size_t offset = 0;
+    for (int i = 0; i < count; i++) {
+        if (!lives_meet(buffer, placed[i]))
+            continue;
+        if (offset + spaced(buffer->floats) <= placed[i]->offset)
+            break;
+        size_t end = placed[i]->offset + spaced(placed[i]->floats);
+        if (end > offset)
+            offset = end;
+    }
+    return offset;
+}
+
+/* Largest first, each at the lowest place that is free during its life. */
+static size_t assign_offsets(Buffer **order, Buffer **placed, int count) {
+    size_t top = 0;
+    for (int i = 0; i < count; i++) {
+        Buffer *buffer = order[i];
+        buffer->offset = lowest_gap(buffer, placed, i);
+        int at = i;
+        while (at > 0 && placed[at - 1]->offset > buffer->offset) {
+            placed[at] = placed[at - 1];
+            at--;
+        }
+        placed[at] = buffer;
+        if (buffer->offset + spaced(buffer->floats) > top)
+            top = buffer->offset + spaced(buffer->floats);
+    }
+    return top;
+}
+
+static Status allocate(CpuProgram *program) {
+    size_t bytes = program->arena_floats * sizeof(float);
+    program->arena = cpu_floats(program->arena_floats);
+    program->scratch = cpu_floats(program->scratch_bytes / sizeof(float) + 16);
+    program->partials = malloc((program->partial_count + 1) * sizeof *program->partials);
+    if (!program->arena || !program->scratch || !program->partials)
+        return status_fail(STATUS_NO_MEMORY, "%s, batch %d: no memory for %zu MiB of activations",
+                           program->net->title, program->base.spec.max_batch, bytes >> 20);
+    return STATUS_OK;
+}
+
+Status plan_layout(CpuProgram *program) {
+    int used = 0, count = program->buffer_count;
+    TRY(program->status);
+    Buffer **order = malloc(2 * (size_t)(count + 1) * sizeof(Buffer *));
+    if (!order)
+        return status_fail(STATUS_NO_MEMORY, "no memory to plan %s", program->net->title);
+    for (int i = 0; i < count; i++)
+        if (program->buffers[i].first >= 0)
+            order[used++] = &program->buffers[i];
+    qsort(order, (size_t)used, sizeof *order, by_size);
+    program->arena_floats = assign_offsets(order, order + count, used);
+    free(order);
+    return allocate(program);
+}

@@ -1,0 +1,212 @@
+/* Compiling a net into steps, and running them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/plan.h"
+
+static const CpuOp *const ops[OP_KINDS] = {
+    [OP_INPUT] = &cpu_input,
+    [OP_CONV2D] = &cpu_conv2d,
+    [OP_BATCH_NORM] = &cpu_batch_norm,
+    [OP_RELU] = &cpu_relu,
+    [OP_ADD] = &cpu_add,
+    [OP_ZERO_PAD_SUBSAMPLE] = &cpu_zero_pad_subsample,
+    [OP_MAX_POOL] = &cpu_max_pool,
+    [OP_AVG_POOL] = &cpu_avg_pool,
+    [OP_LINEAR] = &cpu_linear,
+    [OP_SOFTMAX_CROSS_ENTROPY] = &cpu_softmax_cross_entropy,
+};
+
+/* ---- the input and the upstream gradient ---- */
+
+static Status run_gather(CpuProgram *program, const Step *step, int count) {
+    (void)count;
+    cpu_gather(step_buffer(program, step, 0), program->batch, shape_of(program, 0));
+    return STATUS_OK;
+}
+
+static Status plan_input(CpuProgram *program, int node) {
+    program->input = plan_buffer(program, shape_count(shape_of(program, node)));
+    plan_step(program,
+              (Step){run_gather, node, {program->input, NONE, NONE, NONE, NONE, NONE}, NULL});
+    return STATUS_OK;
+}
+
+static Status plan_nothing(CpuProgram *program, int node) {
+    (void)program, (void)node;
+    return STATUS_OK;
+}
+
+const CpuOp cpu_input = {plan_input, plan_nothing, NULL};
+
+static Status run_output_gradient(CpuProgram *program, const Step *step, int count) {
+    layout_pack(step_buffer(program, step, 0), program->dy, shape_of(program, step->node), count,
+                program->cpu->block);
+    return STATUS_OK;
+}
+
+/* ---- compile ---- */
+
+/* The operation that computes a node: a fused group belongs to its batch norm. */
+static const CpuOp *op_of(const CpuProgram *program, int node) {
+    return program->plan[node].group >= 0 ? &cpu_batch_norm : ops[node_of(program, node)->op];
+}
+
+static Status plan_forward(CpuProgram *program) {
+    for (int i = 0; i < program->net->node_count; i++) {
+        if (program->plan[i].covered)
+            continue;
+        TRY(op_of(program, i)->plan_forward(program, i));
+        TRY(program->status);
+        if (program->plan[i].tapped) {
+            plan_pin(program, i == 0 ? program->input : program->plan[i].value);
+            plan_pin(program, program->plan[i].index);
+        }
+    }
+    program->forward_steps = program->step_count;
+    return STATUS_OK;
+}
+
+static Status plan_backward(CpuProgram *program) {
+    int last = program->net->node_count - 1;
+    if (!program->trains)
+        return STATUS_OK;
+    if (!net_has_loss(program->net) && program->plan[last].needs_gradient) {
+        int dy = plan_activation(program, shape_of(program, last));
+        plan_step(program,
+                  (Step){run_output_gradient, last, {dy, NONE, NONE, NONE, NONE, NONE}, NULL});
+        plan_contribute(program, last, dy);
+    }
+    for (int i = last; i >= 0; i--) {
+        const NodePlan *plan = &program->plan[i];
+        bool loss = node_of(program, i)->op == OP_SOFTMAX_CROSS_ENTROPY;
+        if (plan->tapped_gradient)
+            plan_pin(program, plan_gradient(program, i));
+        if (!plan->covered && plan->needs_gradient && (loss || plan->gradient.parts > 0))
+            TRY(op_of(program, i)->plan_backward(program, i));
+        TRY(program->status);
+    }
+    return STATUS_OK;
+}
+
+static Status check_spec(const Net *net, const ProgramSpec *spec) {
+    if (spec->precision != PRECISION_FP32)
+        return status_fail(STATUS_BAD_INPUT,
+                           "%s: the cpu backend computes in fp32 only, %s was asked; use "
+                           "precision=fp32, or backend=ref for fp64",
+                           net->title, precision_name(spec->precision));
+    for (int i = 0; i < spec->tap_count; i++)
+        if (spec->taps[i].kind == TAP_GRADIENT && spec->mode != MODE_TRAIN)
+            return status_fail(STATUS_BAD_INPUT, "tap on '%s': only train mode has gradients",
+                               net->nodes[spec->taps[i].node].name);
+    return STATUS_OK;
+}
+
+static Status program_allocate(State *state, const ProgramSpec *spec, CpuProgram **result) {
+    const Net *net = state->net;
+    CpuProgram *program = *result = calloc(1, sizeof *program);
+    if (!program)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a program of %s", net->title);
+    program->base.state = state;
+    program->base.spec = *spec;
+    program->net = net;
+    program->state = cpu_state_of(state);
+    program->cpu = cpu_backend_of(state->backend);
+    program->trains = spec->mode == MODE_TRAIN;
+    program->plan = calloc((size_t)net->node_count, sizeof *program->plan);
+    program->op = calloc((size_t)net->node_count, sizeof *program->op);
+    program->labels = calloc((size_t)spec->max_batch, sizeof *program->labels);
+    program->image_loss = calloc((size_t)spec->max_batch, sizeof *program->image_loss);
+    Tap *taps = malloc(((size_t)spec->tap_count + 1) * sizeof *taps);
+    program->base.spec.taps = taps;
+    if (!program->plan || !program->op || !program->labels || !program->image_loss || !taps)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a program of %s", net->title);
+    if (spec->tap_count > 0)
+        memcpy(taps, spec->taps, (size_t)spec->tap_count * sizeof *taps);
+    return STATUS_OK;
+}
+
+Status cpu_compile(State *state, const ProgramSpec *spec, Program **result) {
+    Status status = STATUS_OK;
+    CpuProgram *program = NULL;
+    int saved = cpu_threads_enter(cpu_backend_of(state->backend));
+    CHECK(check_spec(state->net, spec));
+    CHECK(program_allocate(state, spec, &program));
+    CHECK(plan_analyse(program));
+    CHECK(plan_forward(program));
+    CHECK(plan_backward(program));
+    CHECK(plan_layout(program));
+    *result = &program->base;
+out:
+    cpu_threads_leave(saved);
+    if (status != STATUS_OK && program)
+        cpu_program_destroy(&program->base);
+    return status;
+}
+
+void cpu_program_destroy(Program *base) {
+    CpuProgram *program = cpu_program_of(base);
+    for (int i = 0; program->op && i < program->net->node_count; i++)
+        if (program->op[i])
+            ops[node_of(program, i)->op]->destroy(program->op[i]);
+    free((void *)base->spec.taps);
+    free(program->plan);
+    free(program->op);
+    free(program->groups);
+    free(program->buffers);
+    free(program->steps);
+    free(program->arena);
+    free(program->scratch);
+    free(program->partials);
+    free(program->labels);
+    free(program->image_loss);
+    free(program);
+}
+
+/* ---- run ---- */
+
+static Status run_steps(CpuProgram *program, int begin, int end, int count) {
+    Status status = STATUS_OK;
+    int saved = cpu_threads_enter(program->cpu);
+    for (int i = begin; i < end; i++)
+        CHECK(program->steps[i].run(program, &program->steps[i], count));
+out:
+    cpu_threads_leave(saved);
+    return status;
+}
+
+Status cpu_forward(Program *base, const Batch *batch) {
+    CpuProgram *program = cpu_program_of(base);
+    program->batch = batch;
+    program->backward_done = false;
+    program->divisor = batch->divisor ? batch->divisor : batch->count;
+    for (int n = 0; n < batch->count; n++)
+        program->labels[n] = batch->data->spec.labels[batch->samples[n].index];
+    Status status = run_steps(program, 0, program->forward_steps, batch->count);
+    program->batch = NULL;
+    if (status == STATUS_OK && base->spec.mode == MODE_RECALIBRATE)
+        program->recalibrated++;
+    return status;
+}
+
+Status cpu_backward(Program *base, const float *dy) {
+    CpuProgram *program = cpu_program_of(base);
+    program->dy = dy;
+    TRY(run_steps(program, program->forward_steps, program->step_count, base->last_count));
+    program->dy = NULL;
+    program->backward_done = true;
+    return STATUS_OK;
+}
+
+Status cpu_train_step(Program *program, const Batch *batch, double lr) {
+    TRY(cpu_forward(program, batch));
+    TRY(cpu_backward(program, NULL));
+    return cpu_update(program->state, lr);
+}
+
+Status cpu_metrics(Program *base, Metrics *metrics) {
+    CpuProgram *program = cpu_program_of(base);
+    *metrics = program->metrics;
+    program->metrics = (Metrics){0};
+    return STATUS_OK;
+}

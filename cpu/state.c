@@ -1,0 +1,71 @@
+/* A net's numbers on the CPU: flat arrays in canonical order, read and written as they are. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/cpu.h"
+
+void cpu_state_destroy(State *base) {
+    CpuState *state = cpu_state_of(base);
+    free(state->value);
+    free(state->gradient);
+    free(state->momentum);
+    free(state->square);
+    free(state->statistic);
+    free(state);
+}
+
+Status cpu_state_create(Backend *backend, const Net *net, const Optimizer *optimizer,
+                        State **result) {
+    CpuState *state = calloc(1, sizeof *state);
+    if (!state)
+        return status_fail(STATUS_NO_MEMORY, "no memory for the state of %s", net->title);
+    state->base = (State){.backend = backend, .net = net, .optimizer = *optimizer};
+    state->version = 1;
+    state->value = cpu_floats(net->learned_count);
+    state->gradient = cpu_floats(net->learned_count);
+    state->momentum = cpu_floats(net->learned_count);
+    state->square = cpu_floats(optimizer->kind == OPTIMIZER_ADAM ? net->learned_count : 0);
+    state->statistic = cpu_floats(net->statistic_count);
+    if (!state->value || !state->gradient || !state->momentum || !state->square ||
+        !state->statistic) {
+        cpu_state_destroy(&state->base);
+        return status_fail(STATUS_NO_MEMORY, "no memory for the %zu parameters of %s",
+                           net->learned_count, net->title);
+    }
+    *result = &state->base;
+    return STATUS_OK;
+}
+
+float *cpu_param(CpuState *state, Section section, int id) {
+    if (id < 0)
+        return NULL;
+    const Param *param = &state->base.net->params[id];
+    float *base = section == SECTION_GRADIENT   ? state->gradient
+                  : section == SECTION_MOMENTUM ? state->momentum
+                  : section == SECTION_SQUARE   ? state->square
+                  : param_is_statistic(param)   ? state->statistic
+                                                : state->value;
+    return base + param->offset;
+}
+
+static Status check_section(const State *state, Section section) {
+    if (section == SECTION_SQUARE && state->optimizer.kind != OPTIMIZER_ADAM)
+        return status_fail(STATUS_BAD_INPUT, "%s: only Adam keeps second moments",
+                           state->net->title);
+    return STATUS_OK;
+}
+
+Status cpu_state_read(State *state, Section section, int param, float *values) {
+    TRY(check_section(state, section));
+    memcpy(values, cpu_param(cpu_state_of(state), section, param),
+           state->net->params[param].count * sizeof *values);
+    return STATUS_OK;
+}
+
+Status cpu_state_write(State *state, Section section, int param, const float *values) {
+    TRY(check_section(state, section));
+    memcpy(cpu_param(cpu_state_of(state), section, param), values,
+           state->net->params[param].count * sizeof *values);
+    cpu_state_of(state)->version++;
+    return STATUS_OK;
+}
