@@ -30,6 +30,8 @@ static void adam_piece(CpuState *state, size_t begin, size_t n, double lr, bool 
                      .eps = (float)o->eps,
                      .beta1 = (float)o->beta1,
                      .beta2 = (float)o->beta2,
+                     .rest1 = (float)(1 - o->beta1),
+                     .rest2 = (float)(1 - o->beta2),
                      .decay = decay ? (float)o->weight_decay : 0};
     cpu_backend_of(state->base.backend)
         ->kernels->adam(state->value + begin, state->momentum + begin, state->square + begin,

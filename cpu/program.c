@@ -184,6 +184,8 @@ Status cpu_forward(Program *base, const Batch *batch) {
         program->labels[n] = batch->data->spec.labels[batch->samples[n].index];
     Status status = run_steps(program, 0, program->forward_steps, batch->count);
     program->batch = NULL;
+    if (status == STATUS_OK)
+        program->metrics.images += batch->count;
     if (status == STATUS_OK && base->spec.mode == MODE_RECALIBRATE)
         program->recalibrated++;
     return status;
@@ -191,6 +193,11 @@ Status cpu_forward(Program *base, const Batch *batch) {
 
 Status cpu_backward(Program *base, const float *dy) {
     CpuProgram *program = cpu_program_of(base);
+    if (program->backward_done)
+        return status_fail(STATUS_BAD_INPUT,
+                           "%s: backward twice after one forward: the activations are gone; run "
+                           "forward again",
+                           program->net->title);
     program->dy = dy;
     TRY(run_steps(program, program->forward_steps, program->step_count, base->last_count));
     program->dy = NULL;

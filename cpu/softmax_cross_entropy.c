@@ -41,7 +41,6 @@ static Status run_forward(CpuProgram *program, const Step *step, int count) {
         program->metrics.errors +=
             is_error(x + (size_t)n * (size_t)row, classes, program->labels[n]);
     }
-    program->metrics.images += count;
     return STATUS_OK;
 }
 

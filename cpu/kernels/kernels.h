@@ -54,7 +54,8 @@ typedef struct SgdCoef {
 /* w -= step * m / (sqrt(s) * root + eps): step = lr / (1 - beta1^t), root = 1 / sqrt(1 - beta2^t)
  */
 typedef struct AdamCoef {
-    float step, root, eps, beta1, beta2, decay;
+    float step, root, eps, decay;
+    float beta1, beta2, rest1, rest2; /* rest = 1 - beta, rounded once: 1 - 0.999f is 3e-5 off */
 } AdamCoef;
 
 typedef struct Kernels {

@@ -30,8 +30,8 @@ void KERNEL(adam)(float *restrict w, float *restrict m, float *restrict s, const
                   size_t n, const AdamCoef *k) {
     for (size_t i = 0; i < n; i++) {
         float d = g[i] + k->decay * w[i];
-        m[i] = k->beta1 * m[i] + (1 - k->beta1) * d;
-        s[i] = k->beta2 * s[i] + (1 - k->beta2) * (d * d);
+        m[i] = k->beta1 * m[i] + k->rest1 * d;
+        s[i] = k->beta2 * s[i] + k->rest2 * (d * d);
         w[i] -= k->step * m[i] / (sqrtf(s[i]) * k->root + k->eps);
     }
 }
