@@ -58,7 +58,7 @@ void dataset_destroy(Dataset *data) {
 
 /* ---- programs ---- */
 
-static Status check_tap(const Net *net, const Tap *tap) {
+static Status check_tap(const Net *net, Mode mode, const Tap *tap) {
     if (tap->node < 0 || tap->node >= net->node_count)
         return status_fail(STATUS_BAD_INPUT, "tap on node %d: %s has %d", tap->node, net->title,
                            net->node_count);
@@ -68,6 +68,10 @@ static Status check_tap(const Net *net, const Tap *tap) {
                            node->name);
     if (tap->kind == TAP_RELU_MASK && node->op != OP_RELU)
         return status_fail(STATUS_BAD_INPUT, "tap on '%s': only a relu has a mask", node->name);
+    if (tap->kind == TAP_GRADIENT && mode != MODE_TRAIN)
+        return status_fail(
+            STATUS_BAD_INPUT,
+            "tap on the gradient of '%s': only a program in train mode has gradients", node->name);
     if (tap->kind == TAP_POOL_INDEX && node->op != OP_MAX_POOL)
         return status_fail(STATUS_BAD_INPUT, "tap on '%s': only a max_pool has indices",
                            node->name);
@@ -82,7 +86,7 @@ Status program_compile(State *state, const ProgramSpec *spec, Program **program)
         return status_fail(STATUS_BAD_INPUT, "bn_group %d does not divide the batch %d",
                            spec->bn_group, spec->max_batch);
     for (int i = 0; i < spec->tap_count; i++)
-        TRY(check_tap(state->net, &spec->taps[i]));
+        TRY(check_tap(state->net, spec->mode, &spec->taps[i]));
     return state->backend->ops->compile(state, spec, program);
 }
 
@@ -105,6 +109,8 @@ static Status check_batch(const Program *program, const Batch *batch) {
     if (spec->bn_group && batch->count % spec->bn_group != 0)
         return status_fail(STATUS_BAD_INPUT, "a batch of %d images is no multiple of bn_group %d",
                            batch->count, spec->bn_group);
+    if (batch->divisor < 0)
+        return status_fail(STATUS_BAD_INPUT, "a loss divisor of %d images", batch->divisor);
     if (batch->data->backend != program->state->backend)
         return status_fail(STATUS_BAD_INPUT, "the data set lives on another backend");
     if (data->shape.c != net->nodes[0].out.c)
@@ -126,6 +132,7 @@ static Status check_batch(const Program *program, const Batch *batch) {
 Status program_forward(Program *program, const Batch *batch) {
     TRY(check_batch(program, batch));
     program->last_count = batch->count;
+    program->has_gradients = false;
     return program->state->backend->ops->forward(program, batch);
 }
 
@@ -139,9 +146,13 @@ Status program_backward(Program *program, const float *dy) {
     TRY(check_trainable(program));
     if (program->last_count == 0)
         return status_fail(STATUS_BAD_INPUT, "backward before any forward");
+    if (program->has_gradients)
+        return status_fail(STATUS_BAD_INPUT, "a second backward after one forward: a backend need "
+                                             "not keep what it read");
     if ((dy == NULL) != net_has_loss(program->state->net))
         return status_fail(STATUS_BAD_INPUT, "a net without a loss needs an upstream gradient, a "
                                              "net with one takes none");
+    program->has_gradients = true;
     return program->state->backend->ops->backward(program, dy);
 }
 
@@ -151,6 +162,7 @@ Status program_train_step(Program *program, const Batch *batch, double lr) {
     if (!net_has_loss(program->state->net))
         return status_fail(STATUS_BAD_INPUT, "%s has no loss to train", program->state->net->title);
     program->last_count = batch->count;
+    program->has_gradients = true;
     return program->state->backend->ops->train_step(program, batch, lr);
 }
 
@@ -165,6 +177,11 @@ Status program_tap(Program *program, int tap, float *values) {
                            spec->tap_count);
     if (program->last_count == 0)
         return status_fail(STATUS_BAD_INPUT, "tap read before any forward");
+    if (spec->taps[tap].kind == TAP_GRADIENT && !program->has_gradients)
+        return status_fail(STATUS_BAD_INPUT,
+                           "tap on the gradient of '%s': no backward has followed "
+                           "the last forward",
+                           program->state->net->nodes[spec->taps[tap].node].name);
     return program->state->backend->ops->tap_read(program, tap, values);
 }
 

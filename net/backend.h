@@ -84,7 +84,7 @@ typedef enum Mode {
 
 typedef enum TapKind {
     TAP_VALUE,      /* the node's output, count x K x P x Q */
-    TAP_GRADIENT,   /* d loss / d output, after backward() */
+    TAP_GRADIENT,   /* d loss / d output, after backward(); MODE_TRAIN only */
     TAP_RELU_MASK,  /* 1 where a ReLU passed its input, else 0 */
     TAP_POOL_INDEX, /* max-pool: r * S + s of the winner within its window */
 } TapKind;
@@ -155,8 +155,9 @@ struct Dataset {
 
 typedef struct Program {
     State *state;
-    ProgramSpec spec; /* taps point to the Program's own copy */
-    int last_count;   /* images of the last forward; 0 before */
+    ProgramSpec spec;   /* taps point to the Program's own copy */
+    int last_count;     /* images of the last forward; 0 before */
+    bool has_gradients; /* backward() has followed the last forward() */
 } Program;
 
 /* The generic functions below have checked the arguments and fill in the base structures. All

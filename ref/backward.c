@@ -68,8 +68,8 @@ static void run_node(RefProgram *program, int id, int count) {
         ref_linear_backward(dx, dw, db, dy, x, w, count, (int)shape_count(in), out.c);
         break;
     case OP_SOFTMAX_CROSS_ENTROPY:
-        ref_softmax_cross_entropy_backward(dx, program->value[id], program->labels, count, in.c,
-                                           program->divisor);
+        ref_softmax_cross_entropy_backward(dx, dy, program->probabilities, program->labels, count,
+                                           in.c);
         break;
     case OP_INPUT:
     case OP_KINDS:
@@ -77,7 +77,7 @@ static void run_node(RefProgram *program, int id, int count) {
     }
 }
 
-/* The last node's gradient has been set by the caller, unless it is the loss. */
+/* The last node's gradient has been set by the caller. */
 void ref_run_backward(RefProgram *program, int count) {
     clear(program, count);
     for (int id = program->base.state->net->node_count - 1; id > 0; id--)

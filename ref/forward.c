@@ -60,10 +60,12 @@ static void batch_norm(RefProgram *program, int id, const double *x, int count) 
 
 static void loss(RefProgram *program, int id, const double *x, int count) {
     Metrics *sums = &program->sums;
-    program->last_loss = 0;
-    ref_softmax_cross_entropy_forward(program->value[id], &program->last_loss, &sums->errors, x,
+    ref_softmax_cross_entropy_forward(program->value[id], program->probabilities, &sums->errors, x,
                                       program->labels, count,
                                       node_in(program->base.state->net, id).c);
+    program->last_loss = 0;
+    for (int n = 0; n < count; n++)
+        program->last_loss += program->value[id][n];
     sums->loss_sum += program->last_loss;
 }
 

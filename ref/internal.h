@@ -13,11 +13,12 @@ typedef struct RefState {
 
 typedef struct RefProgram {
     Program base;
-    double **value;    /* [node]: max_batch outputs; the loss node: its probabilities */
+    double **value;    /* [node]: max_batch outputs */
     double **gradient; /* [node] */
     int **index;       /* [node]: a max-pool's winners */
     double **mean;     /* [node]: a batch norm's means, [group][C] */
     double **var;
+    double *probabilities; /* of the loss node */
     int32_t *labels;
     int divisor;
     double last_loss; /* sum of the last forward */

@@ -50,11 +50,11 @@ void ref_linear_forward(double *y, const double *x, const double *w, const doubl
 void ref_linear_backward(double *dx, double *dw, double *db, const double *dy, const double *x,
                          const double *w, int N, int C, int K);
 
-/* Adds to *loss_sum and *errors; keeps the probabilities p[N*C] for backward. */
-void ref_softmax_cross_entropy_forward(double *p, double *loss_sum, int64_t *errors,
-                                       const double *x, const int32_t *labels, int N, int C);
-void ref_softmax_cross_entropy_backward(double *dx, const double *p, const int32_t *labels, int N,
-                                        int C, int divisor);
+/* loss[N]; adds to *errors; keeps the probabilities p[N*C] for backward. */
+void ref_softmax_cross_entropy_forward(double *loss, double *p, int64_t *errors, const double *x,
+                                       const int32_t *labels, int N, int C);
+void ref_softmax_cross_entropy_backward(double *dx, const double *dy, const double *p,
+                                        const int32_t *labels, int N, int C);
 
 /* One parameter's step; `decay` is 0 where the scope leaves it out. v: momentum. */
 void ref_sgd_update(double *w, double *v, const double *g, size_t count, const Optimizer *o,

@@ -5,18 +5,12 @@
 #include "ref/internal.h"
 #include "ref/ref.h"
 
-/* Doubles of a node's output: the loss keeps its probabilities there. */
-static size_t width(const Net *net, int id) {
-    return net->nodes[id].op == OP_SOFTMAX_CROSS_ENTROPY ? (size_t)node_in(net, id).c
-                                                         : shape_count(net->nodes[id].out);
-}
-
 /* One node's buffers; false when memory is out. */
 static bool allocate_node(RefProgram *program, int id) {
     const Net *net = program->base.state->net;
     const ProgramSpec *spec = &program->base.spec;
     const Node *node = &net->nodes[id];
-    size_t count = (size_t)spec->max_batch * width(net, id);
+    size_t count = (size_t)spec->max_batch * shape_count(node->out);
     program->value[id] = calloc(count, sizeof(double));
     program->gradient[id] = calloc(count, sizeof(double));
     bool good = program->value[id] && program->gradient[id];
@@ -27,6 +21,11 @@ static bool allocate_node(RefProgram *program, int id) {
         program->mean[id] = calloc(groups * (size_t)node->out.c, sizeof(double));
         program->var[id] = calloc(groups * (size_t)node->out.c, sizeof(double));
         good = good && program->mean[id] && program->var[id];
+    }
+    if (node->op == OP_SOFTMAX_CROSS_ENTROPY) {
+        size_t classes = (size_t)node_in(net, id).c;
+        program->probabilities = calloc((size_t)spec->max_batch * classes, sizeof(double));
+        good = good && program->probabilities;
     }
     return good;
 }
@@ -86,6 +85,7 @@ void ref_program_destroy(Program *base) {
     free_all(program->mean, nodes);
     free_all(program->var, nodes);
     free(program->labels);
+    free(program->probabilities);
     free((void *)base->spec.taps);
     free(program);
 }
@@ -111,11 +111,15 @@ Status ref_forward_values(Program *base, const double *x, const int32_t *labels,
     return STATUS_OK;
 }
 
+/* The last node's gradient, for the caller to set; of a loss it is 1 / divisor. */
 static double *last_gradient(RefProgram *program, size_t *count) {
     const Net *net = program->base.state->net;
     int last = net->node_count - 1;
+    double *gradient = program->gradient[last];
     *count = (size_t)program->base.last_count * shape_count(net->nodes[last].out);
-    return program->gradient[last];
+    for (size_t i = 0; net_has_loss(net) && i < *count; i++)
+        gradient[i] = 1.0 / program->divisor;
+    return gradient;
 }
 
 Status ref_backward(Program *base, const float *dy) {

@@ -1,6 +1,7 @@
 /* p = softmax(x),  loss of an image = -log p[label] = log sum_c exp(x[c] - m) + m - x[label] with
- * m = max x (so that no exponential overflows). Loss of a batch = sum / divisor:
- *   dx[n,c] = (p[n,c] - [c is the label]) / divisor */
+ * m = max x (so that no exponential overflows):
+ *   dx[n,c] = dy[n] (p[n,c] - [c is the label])
+ * with dy[n] = 1 / divisor, as the loss of a batch is sum / divisor. */
 #include <math.h>
 
 #include "ref/ops.h"
@@ -15,8 +16,8 @@ static bool wrong(const double *x, int label, int C) {
     return false;
 }
 
-void ref_softmax_cross_entropy_forward(double *p, double *loss_sum, int64_t *errors,
-                                       const double *x, const int32_t *labels, int N, int C) {
+void ref_softmax_cross_entropy_forward(double *loss, double *p, int64_t *errors, const double *x,
+                                       const int32_t *labels, int N, int C) {
     for (int n = 0; n < N; n++, x += C, p += C) {
         double most = x[0], sum = 0;
         for (int c = 1; c < C; c++)
@@ -25,14 +26,14 @@ void ref_softmax_cross_entropy_forward(double *p, double *loss_sum, int64_t *err
             sum += exp(x[c] - most);
         for (int c = 0; c < C; c++)
             p[c] = exp(x[c] - most) / sum;
-        *loss_sum += log(sum) + most - x[labels[n]];
+        loss[n] = log(sum) + most - x[labels[n]];
         *errors += wrong(x, labels[n], C);
     }
 }
 
-void ref_softmax_cross_entropy_backward(double *dx, const double *p, const int32_t *labels, int N,
-                                        int C, int divisor) {
+void ref_softmax_cross_entropy_backward(double *dx, const double *dy, const double *p,
+                                        const int32_t *labels, int N, int C) {
     for (int n = 0; n < N; n++)
         for (int c = 0; c < C; c++)
-            dx[(size_t)n * C + c] += (p[(size_t)n * C + c] - (c == labels[n])) / divisor;
+            dx[(size_t)n * C + c] += dy[n] * (p[(size_t)n * C + c] - (c == labels[n]));
 }
