@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,12 @@ static void send_all(int line, const void *bytes, size_t size) {
     }
 }
 
+static void wait_for_close(int line) {
+    char rest[256];
+    while (recv(line, rest, sizeof rest, 0) > 0)
+        ;
+}
+
 static void send_page(int line, const Page *page, long long from) {
     char head[256];
     size_t size = page->size, begin = 0;
@@ -52,7 +59,10 @@ static void send_page(int line, const Page *page, long long from) {
     }
     send_all(line, head, strlen(head));
     size_t part = size - begin;
-    send_all(line, page->bytes + begin, page->fault == FAULT_CUT ? part / 2 : part);
+    bool half = page->fault == FAULT_CUT || page->fault == FAULT_STALL;
+    send_all(line, page->bytes + begin, half ? part / 2 : part);
+    if (page->fault == FAULT_STALL)
+        wait_for_close(line);
 }
 
 static void answer(Server *server, int line) {
@@ -94,9 +104,7 @@ static void *serve(void *data) {
     while ((line = accept(server->listener, NULL, NULL)) >= 0) {
         answer(server, line);
         shutdown(line, SHUT_WR);
-        char rest[256];
-        while (recv(line, rest, sizeof rest, 0) > 0) /* until the other side has closed, too */
-            ;
+        wait_for_close(line);
         close(line);
     }
     return NULL;

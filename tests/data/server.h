@@ -10,6 +10,7 @@
 typedef enum Fault {
     FAULT_NONE,      /* sent whole; a range is honoured */
     FAULT_CUT,       /* the length is announced, but the line breaks halfway */
+    FAULT_STALL,     /* half of it comes, then nothing until the other side gives up */
     FAULT_NO_RANGES, /* a range is ignored: the whole page comes */
 } Fault;
 
