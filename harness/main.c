@@ -8,6 +8,7 @@
 #include "net/backend.h"
 
 static const Command commands[] = {
+    {"run", "train the runs of an experiment", cmd_run},
     {"data", "data sets: what is here, and fetching them", cmd_data},
     {"bench", "time training and inference", cmd_bench},
     {"list", "models, datasets, backends, columns", cmd_list},

@@ -25,6 +25,15 @@ void config_resolve(RunConfig *config, const Backend *backend) {
     config->threads = backend->info.threads;
 }
 
+Status precision_parse(const char *name, Precision *precision) {
+    for (int p = PRECISION_FP32; p <= PRECISION_FP64; p++)
+        if (strcmp(name, precision_name((Precision)p)) == 0) {
+            *precision = (Precision)p;
+            return STATUS_OK;
+        }
+    return status_fail(STATUS_BAD_INPUT, "precision: '%s' is none", name);
+}
+
 void run_key(const RunConfig *config, const char *dataset_sha256, char key[KEY_SIZE]) {
     char text[CANONICAL_SIZE];
     uint8_t digest[SHA256_DIGEST_SIZE];

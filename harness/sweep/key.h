@@ -10,6 +10,8 @@ enum { KEY_SIZE = 17, CANONICAL_SIZE = 2048 };
 void config_canonical(const RunConfig *config, char text[CANONICAL_SIZE]);
 /* Puts in place of `auto` what the opened backend is and does. */
 void config_resolve(RunConfig *config, const Backend *backend);
+/* A resolved precision column as the backends want it. */
+Status precision_parse(const char *name, Precision *precision);
 /* The first 16 hexadecimal digits of the SHA-256 of the canonical text and the data's sum. */
 void run_key(const RunConfig *config, const char *dataset_sha256, char key[KEY_SIZE]);
 

@@ -1,0 +1,223 @@
+/* harness run: trains the runs of an experiment. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/cli.h"
+#include "harness/base/paths.h"
+#include "harness/sweep/estimate.h"
+#include "harness/sweep/progress.h"
+#include "harness/sweep/sweep.h"
+
+enum { SETS_MAX = 64 };
+
+typedef struct Options {
+    const char *file, *rows, *out, *data;
+    const char *sets[SETS_MAX];
+    int set_count;
+    char threads[32];
+    bool dry_run, quiet;
+} Options;
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number) {
+    stop = number;
+}
+
+/* The first Ctrl-C ends the present run cleanly, the second one kills. */
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static int help(void) {
+    printf(
+        "Usage: harness run FILE.csv [OPTIONS]\n"
+        "\n"
+        "Trains every run of the experiment (experiments/README.md) and records it in runs.csv "
+        "and\n"
+        "curves.csv. Finished runs are not run again: the same command goes on where it stopped.\n"
+        "\n"
+        "  --set COLUMN=VALUE  sets a column in every row; VALUE may be a list: depth='20|56'\n"
+        "  --rows 1,3-5        only these of the runs that --dry-run lists\n"
+        "  --out DIR           output folder; results/NAME when left out\n"
+        "  --data DIR          where the data sets are; 'harness data' says what is found\n"
+        "  --threads N         as --set threads=N\n"
+        "  --dry-run           lists the runs with parameters, multiply-adds and estimated time\n"
+        "  --quiet             no progress\n"
+        "\n"
+        "Examples:\n"
+        "  harness run experiments/quickstart.csv\n"
+        "  harness run experiments/depth_sweep.csv --set seed='1|2|3' --dry-run\n"
+        "  harness run experiments/smoke.csv --set backend=ref --out /tmp/smoke\n");
+    return EXIT_DONE;
+}
+
+/* -1: go on; else the exit code. */
+static int parse(int argc, char **argv, Options *options) {
+    static const struct option known[] = {{"set", required_argument, NULL, 's'},
+                                          {"rows", required_argument, NULL, 'r'},
+                                          {"out", required_argument, NULL, 'o'},
+                                          {"data", required_argument, NULL, 'd'},
+                                          {"threads", required_argument, NULL, 't'},
+                                          {"dry-run", no_argument, NULL, 'n'},
+                                          {"quiet", no_argument, NULL, 'q'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    int code;
+    opterr = 0;
+    while ((code = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+        if ((code == 's' || code == 't') && options->set_count == SETS_MAX)
+            return cli_usage("run", "more than %d columns set", SETS_MAX);
+        switch (code) {
+        case 's':
+            options->sets[options->set_count++] = optarg;
+            break;
+        case 'r':
+            options->rows = optarg;
+            break;
+        case 'o':
+            options->out = optarg;
+            break;
+        case 'd':
+            options->data = optarg;
+            break;
+        case 't':
+            snprintf(options->threads, sizeof options->threads, "threads=%s", optarg);
+            options->sets[options->set_count++] = options->threads;
+            break;
+        case 'n':
+            options->dry_run = true;
+            break;
+        case 'q':
+            options->quiet = true;
+            break;
+        case 'h':
+            return help();
+        default:
+            return cli_bad_option(argc, argv, code);
+        }
+    }
+    if (argc - optind != 1)
+        return cli_usage("run", argc == optind ? "an experiment file is needed"
+                                               : "one experiment file at a time");
+    options->file = argv[optind];
+    return -1;
+}
+
+/* ---- --dry-run ---- */
+
+static Status dry_run(const Experiment *experiment) {
+    Sweep sweep = {0};
+    Pace pace = {0};
+    double total = 0;
+    char time[32];
+    Status status = STATUS_OK;
+    printf("%4s  %-28s %12s %14s %10s  %s\n", "run", "net", "parameters", "macs", "iterations",
+           "time, about");
+    for (int i = 0; i < experiment->count && !stop; i++) {
+        const ExperimentRun *run = &experiment->runs[i];
+        Estimate estimate;
+        char title[96];
+        if (!run->selected)
+            continue;
+        status = estimate_run(&sweep, &run->config, &pace, &estimate);
+        if (status != STATUS_OK) {
+            status_context(status, "%s:%d", experiment->path, run->line);
+            break;
+        }
+        run_title(&run->config, title, sizeof title);
+        format_duration(estimate.seconds, time, sizeof time);
+        printf("%4d  %-28s %12lld %14lld %10lld  %s%s\n", i + 1, title,
+               (long long)estimate.cost.parameters, (long long)estimate.cost.macs,
+               (long long)estimate.iterations, time, estimate.measured ? "" : " (by the work)");
+        fflush(stdout);
+        total += estimate.seconds;
+    }
+    format_duration(total, time, sizeof time);
+    if (status == STATUS_OK)
+        printf("      all together: %s\n", time);
+    sweep_close(&sweep);
+    return status;
+}
+
+/* ---- training ---- */
+
+/* Trains what is not finished; *failed counts the runs that could not be trained. */
+static Status train_all(Sweep *sweep, const Options *options, int *failed) {
+    Progress progress;
+    progress_begin(&progress, sweep, options->quiet);
+    SweepHooks hooks = {&progress, progress_curve, progress_step, &stop};
+    for (int i = 0; i < sweep->count; i++) {
+        TrainResult result = {0};
+        if (!sweep->runs[i].selected)
+            continue;
+        if (sweep_finished(sweep, i)) {
+            progress_skip(&progress, i);
+            continue;
+        }
+        progress_run(&progress, i);
+        Status status = sweep_train(sweep, i, &hooks, &result);
+        progress_end_run(&progress, status, &result);
+        if (status == STATUS_INTERRUPTED || status == STATUS_IO)
+            return status; /* the next run would fare no better */
+        *failed += status != STATUS_OK;
+    }
+    return STATUS_OK;
+}
+
+static Status conclude(const Options *options, const Sweep *sweep) {
+    (void)options;
+    printf("\n%s/runs.csv\n%s/curves.csv\n", sweep->output.folder, sweep->output.folder);
+    return STATUS_OK;
+}
+
+static int run(const Options *options, const Experiment *experiment) {
+    Sweep sweep;
+    int failed = 0;
+    char out[600];
+    snprintf(out, sizeof out, "results/%s", experiment->name);
+    Status status =
+        sweep_open(experiment, options->data, options->out ? options->out : out, &sweep);
+    if (status != STATUS_OK)
+        return cli_fail(status);
+    status = train_all(&sweep, options, &failed);
+    if (status == STATUS_OK)
+        status = conclude(options, &sweep);
+    sweep_close(&sweep);
+    if (status == STATUS_INTERRUPTED)
+        fprintf(stderr, "harness: stopped; finished runs are kept, the same command goes on\n");
+    else if (status != STATUS_OK)
+        return cli_fail(status);
+    if (failed)
+        fprintf(stderr, "harness: %d run%s failed; see above\n", failed, failed > 1 ? "s" : "");
+    return status != STATUS_OK || failed ? EXIT_RUN_FAILED : EXIT_DONE;
+}
+
+int cmd_run(int argc, char **argv) {
+    Options options = {0};
+    Experiment experiment;
+    char path[512];
+    int code = parse(argc, argv, &options);
+    if (code >= 0)
+        return code;
+    Status status = resource_path(options.file, path, sizeof path);
+    if (status == STATUS_OK)
+        status = experiment_read(path, options.sets, options.set_count, options.rows, &experiment);
+    if (status != STATUS_OK)
+        return cli_fail(status);
+    catch_signals();
+    if (options.dry_run) {
+        status = dry_run(&experiment);
+        code = status == STATUS_OK ? EXIT_DONE : cli_fail(status);
+    } else {
+        code = run(&options, &experiment);
+    }
+    experiment_free(&experiment);
+    return code;
+}

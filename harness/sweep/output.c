@@ -1,0 +1,287 @@
+#define _GNU_SOURCE
+#include "harness/sweep/output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/sweep/record.h"
+
+enum { PATH_SIZE = 640 };
+
+static Status io_error(const char *what, const char *path) {
+    return status_fail(STATUS_IO, "%s %s: %s", what, path, strerror(errno));
+}
+
+/* Like mkdir -p. */
+static Status make_folder(const char *path) {
+    char part[PATH_SIZE];
+    size_t length = strlen(path);
+    if (length >= sizeof part)
+        return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", path);
+    for (size_t i = 1; i <= length; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        snprintf(part, sizeof part, "%.*s", (int)i, path);
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return status_fail(STATUS_BAD_INPUT, "cannot make the folder %s: %s", part,
+                               strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+static void path_of(const Output *output, char path[PATH_SIZE], const char *key, const char *name) {
+    if (key)
+        snprintf(path, PATH_SIZE, "%s/runs/%s/%s", output->folder, key, name);
+    else
+        snprintf(path, PATH_SIZE, "%s/%s", output->folder, name);
+}
+
+/* ---- headers ---- */
+
+/* A header line as this program writes it; the caller frees. */
+static char *header_line(void (*write)(FILE *)) {
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    if (!memory)
+        return NULL;
+    write(memory);
+    fclose(memory);
+    return text;
+}
+
+/* A file that exists begins with our header. */
+static Status check_header(const char *path, void (*write)(FILE *)) {
+    Status status = STATUS_OK;
+    char *line = NULL, *expected = NULL;
+    size_t size = 0;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return errno == ENOENT ? STATUS_OK
+                               : status_fail(STATUS_BAD_INPUT, "%s: %s", path, strerror(errno));
+    expected = header_line(write);
+    if (!expected)
+        status = status_fail(STATUS_NO_MEMORY, "%s: no memory", path);
+    else if (getline(&line, &size, file) < 0 || strcmp(line, expected) != 0)
+        status = status_fail(STATUS_BAD_INPUT,
+                             "%s:1: has another header than this program writes, so it is left "
+                             "alone; choose another folder with --out, or move it away",
+                             path);
+    free(line);
+    free(expected);
+    fclose(file);
+    return status;
+}
+
+static Status check_top(const Output *output) {
+    char path[PATH_SIZE];
+    path_of(output, path, NULL, "runs.csv");
+    TRY(check_header(path, record_runs_header));
+    path_of(output, path, NULL, "curves.csv");
+    return check_header(path, record_curves_header);
+}
+
+Status output_open(const char *folder, Output *output) {
+    char path[PATH_SIZE];
+    if (snprintf(output->folder, sizeof output->folder, "%s", folder) >= (int)sizeof output->folder)
+        return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", folder);
+    TRY(check_top(output));
+    path_of(output, path, NULL, "runs");
+    TRY(make_folder(path));
+    if (access(path, W_OK | X_OK) != 0 || access(folder, W_OK | X_OK) != 0)
+        return status_fail(STATUS_BAD_INPUT,
+                           "%s cannot be written to: %s; choose another with "
+                           "--out",
+                           folder, strerror(errno));
+    return STATUS_OK;
+}
+
+/* ---- one run ---- */
+
+bool output_finished(const Output *output, const char *key) {
+    char path[PATH_SIZE];
+    path_of(output, path, key, "run.csv");
+    return access(path, F_OK) == 0;
+}
+
+Status output_flush(const char *what, FILE *file) {
+    if (fflush(file) != 0 || ferror(file))
+        return status_fail(STATUS_IO, "cannot write %s: %s", what, strerror(errno));
+    return STATUS_OK;
+}
+
+Status output_begin_curves(const Output *output, const char *key, FILE **out) {
+    char folder[PATH_SIZE], path[PATH_SIZE];
+    path_of(output, folder, NULL, "runs");
+    snprintf(folder + strlen(folder), sizeof folder - strlen(folder), "/%s", key);
+    TRY(make_folder(folder));
+    path_of(output, path, key, "curves.csv");
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return io_error("cannot write", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) { /* held until the file is closed */
+        close(fd);
+        return status_fail(STATUS_UNAVAILABLE, "%s: another process is training this run", path);
+    }
+    FILE *file = ftruncate(fd, 0) == 0 ? fdopen(fd, "w") : NULL;
+    if (!file) {
+        close(fd);
+        return io_error("cannot write", path);
+    }
+    record_curves_header(file);
+    Status status = output_flush(path, file);
+    if (status != STATUS_OK) {
+        fclose(file);
+        return status;
+    }
+    *out = file;
+    return STATUS_OK;
+}
+
+Status output_end_curves(FILE *file) {
+    if (!file)
+        return STATUS_OK;
+    bool bad = ferror(file) || fflush(file) != 0 || fsync(fileno(file)) != 0;
+    if (fclose(file) != 0 || bad)
+        return status_fail(STATUS_IO, "cannot write a run's curves.csv: %s", strerror(errno));
+    return STATUS_OK;
+}
+
+static Status write_whole(const char *path, WriteFn *write, void *context) {
+    char temporary[PATH_SIZE + 32];
+    snprintf(temporary, sizeof temporary, "%s.new-%ld", path, (long)getpid());
+    FILE *file = fopen(temporary, "w");
+    if (!file)
+        return io_error("cannot write", temporary);
+    Status status = write(file, context);
+    bool bad = fflush(file) != 0 || ferror(file) || fsync(fileno(file)) != 0;
+    int error = errno;
+    if (fclose(file) != 0 && !bad) {
+        bad = true;
+        error = errno;
+    }
+    if (status == STATUS_OK && !bad && rename(temporary, path) == 0)
+        return STATUS_OK;
+    if (!bad)
+        error = errno;
+    unlink(temporary);
+    errno = error;
+    return status != STATUS_OK ? status : io_error("cannot write", path);
+}
+
+Status output_run(const Output *output, const char *key, WriteFn *write, void *context) {
+    char path[PATH_SIZE];
+    path_of(output, path, key, "run.csv");
+    return write_whole(path, write, context);
+}
+
+/* ---- the top-level files ---- */
+
+typedef struct Rebuild {
+    const Output *output;
+    char (*keys)[KEY_SIZE];
+    int count;
+    bool curves;
+} Rebuild;
+
+/* Appends a run's file without its header line. */
+static Status append(FILE *to, const char *path) {
+    char buffer[1 << 14];
+    size_t got;
+    int c;
+    FILE *from = fopen(path, "r");
+    if (!from)
+        return io_error("cannot read", path);
+    while ((c = fgetc(from)) != EOF && c != '\n')
+        continue;
+    while ((got = fread(buffer, 1, sizeof buffer, from)) > 0)
+        fwrite(buffer, 1, got, to);
+    Status status = ferror(from) ? io_error("cannot read", path) : STATUS_OK;
+    fclose(from);
+    return status;
+}
+
+static Status write_top(FILE *file, void *context) {
+    const Rebuild *rebuild = context;
+    (rebuild->curves ? record_curves_header : record_runs_header)(file);
+    for (int i = 0; i < rebuild->count; i++) {
+        char path[PATH_SIZE];
+        if (!output_finished(rebuild->output, rebuild->keys[i]))
+            continue;
+        path_of(rebuild->output, path, rebuild->keys[i], "run.csv");
+        TRY(check_header(path, record_runs_header));
+        if (rebuild->curves)
+            path_of(rebuild->output, path, rebuild->keys[i], "curves.csv");
+        TRY(append(file, path));
+    }
+    return STATUS_OK;
+}
+
+static bool is_key(const char *name) {
+    return strlen(name) == KEY_SIZE - 1 && strspn(name, "0123456789abcdef") == KEY_SIZE - 1;
+}
+
+static bool listed(char (*keys)[KEY_SIZE], int count, const char *key) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* The given keys, then those of the folder's other runs, sorted. The caller frees. */
+static Status all_keys(const Output *output, char (*keys)[KEY_SIZE], int count,
+                       char (**out)[KEY_SIZE], int *total) {
+    char path[PATH_SIZE];
+    struct dirent **entries;
+    path_of(output, path, NULL, "runs");
+    int found = scandir(path, &entries, NULL, alphasort);
+    if (found < 0)
+        return io_error("cannot read", path);
+    char(*all)[KEY_SIZE] = calloc((size_t)(count + found), sizeof *all);
+    if (all && count)
+        memcpy(all, keys, (size_t)count * sizeof *all);
+    *total = count;
+    for (int i = 0; i < found; i++) {
+        if (all && is_key(entries[i]->d_name) && !listed(keys, count, entries[i]->d_name))
+            memcpy(all[(*total)++], entries[i]->d_name, KEY_SIZE);
+        free(entries[i]);
+    }
+    free(entries);
+    *out = all;
+    return all ? STATUS_OK : status_fail(STATUS_NO_MEMORY, "%s: no memory", path);
+}
+
+static Status write_both(const Output *output, char (*keys)[KEY_SIZE], int count) {
+    static const char *const names[] = {"curves.csv", "runs.csv"};
+    for (int i = 0; i < 2; i++) {
+        char path[PATH_SIZE];
+        Rebuild rebuild = {output, keys, count, i == 0};
+        path_of(output, path, NULL, names[i]);
+        TRY(write_whole(path, write_top, &rebuild));
+    }
+    return STATUS_OK;
+}
+
+Status output_rebuild(const Output *output, char (*keys)[KEY_SIZE], int count) {
+    char path[PATH_SIZE];
+    char(*all)[KEY_SIZE] = NULL;
+    int total = 0;
+    path_of(output, path, NULL, "runs/.lock"); /* several processes may share the folder */
+    int lock = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (lock < 0 || flock(lock, LOCK_EX) != 0)
+        return io_error("cannot lock", path);
+    Status status = STATUS_OK;
+    CHECK(check_top(output));
+    CHECK(all_keys(output, keys, count, &all, &total));
+    CHECK(write_both(output, all, total));
+out:
+    free(all);
+    close(lock);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* The output folder of a sweep.
+ *
+ *   DIR/runs.csv, DIR/curves.csv   rebuilt from the folders below, always whole, by renaming
+ *   DIR/runs/KEY/curves.csv        grows row by row while the run trains
+ *   DIR/runs/KEY/run.csv           header and one row; there once the run is finished
+ *
+ * A folder without run.csv is a run that did not finish; it starts anew. */
+#ifndef HARNESS_SWEEP_OUTPUT_H
+#define HARNESS_SWEEP_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "harness/sweep/key.h"
+#include "net/status.h"
+
+typedef struct Output {
+    char folder[512];
+} Output;
+
+/* Makes the folder (and its parents) and sees that it can be written to. An existing runs.csv or
+ * curves.csv with another header than this program's: STATUS_BAD_INPUT, nothing is touched. */
+Status output_open(const char *folder, Output *output);
+
+bool output_finished(const Output *output, const char *key);
+
+/* The run's own curves.csv, begun anew with its header. STATUS_UNAVAILABLE when another process is
+ * writing it. The caller ends it with output_end_curves(). */
+Status output_begin_curves(const Output *output, const char *key, FILE **file);
+/* Hands the row just written to the operating system; a full disk is told here. */
+Status output_flush(const char *what, FILE *file);
+Status output_end_curves(FILE *file);
+
+/* Writes run.csv as a whole: to a temporary name, to the disk, then renamed. */
+typedef Status WriteFn(FILE *file, void *context);
+Status output_run(const Output *output, const char *key, WriteFn *write, void *context);
+
+/* Builds the two top-level files: the finished runs of `keys` in that order, then whatever other
+ * finished runs the folder has, by key. */
+Status output_rebuild(const Output *output, char (*keys)[KEY_SIZE], int count);
+
+#endif

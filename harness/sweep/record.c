@@ -1,0 +1,196 @@
+#include "harness/sweep/record.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/base/csv.h"
+#include "harness/base/version.h"
+#include "harness/sweep/columns.h"
+
+/* The cells of one line, filled by name and written in the dictionary's order. */
+enum { CELLS = 48, CELL_SIZE = 512 };
+
+typedef struct Line {
+    const ResultColumn *columns;
+    int count;
+    bool filled[CELLS];
+    char cells[CELLS][CELL_SIZE];
+} Line;
+
+__attribute__((format(printf, 3, 4))) static void put(Line *line, const char *column,
+                                                      const char *format, ...) {
+    va_list args;
+    for (int i = 0; i < line->count; i++) {
+        if (strcmp(line->columns[i].name, column) != 0)
+            continue;
+        va_start(args, format);
+        vsnprintf(line->cells[i], CELL_SIZE, format, args);
+        va_end(args);
+        line->filled[i] = true;
+        return;
+    }
+    abort(); /* a column that the dictionary lacks is a defect of this file */
+}
+
+/* Percentages with fixed decimals, losses to the last bit of a float; nothing for NaN. */
+static void put_percent(Line *line, const char *column, double value) {
+    if (isfinite(value))
+        put(line, column, "%.4f", value);
+    else
+        put(line, column, "%s", "");
+}
+
+static void put_loss(Line *line, const char *column, double value) {
+    if (isfinite(value))
+        put(line, column, "%.9g", value);
+    else
+        put(line, column, "%s", "");
+}
+
+static void write_line(FILE *file, const Line *line, bool first) {
+    for (int i = 0; i < line->count; i++) {
+        if (!line->filled[i])
+            abort(); /* as above */
+        if (i || !first)
+            fputc(',', file);
+        csv_put(file, line->cells[i]);
+    }
+    fputc('\n', file);
+}
+
+static void write_names(FILE *file, const ResultColumn *columns, int count, bool first) {
+    for (int i = 0; i < count; i++)
+        fprintf(file, "%s%s", i || !first ? "," : "", columns[i].name);
+    fputc('\n', file);
+}
+
+void record_runs_header(FILE *file) {
+    int count;
+    const Column *columns = columns_independent(&count);
+    for (int i = 0; i < count; i++)
+        fprintf(file, "%s%s", i ? "," : "", columns[i].name);
+    const ResultColumn *results = columns_result(&count);
+    write_names(file, results, count, false);
+}
+
+void record_curves_header(FILE *file) {
+    int count;
+    const ResultColumn *columns = columns_curve(&count);
+    write_names(file, columns, count, true);
+}
+
+/* ---- runs.csv ---- */
+
+static void put_errors(Line *line, const CurveRow *row) {
+    static const CurveRow nothing = {.train_loss = NAN,
+                                     .train_error_pct = NAN,
+                                     .train_eval_loss = NAN,
+                                     .train_eval_error_pct = NAN,
+                                     .test_loss = NAN,
+                                     .test_error_pct = NAN};
+    row = row ? row : &nothing;
+    put_loss(line, "train_loss", row->train_loss);
+    put_percent(line, "train_error_pct", row->train_error_pct);
+    put_loss(line, "train_eval_loss", row->train_eval_loss);
+    put_percent(line, "train_eval_error_pct", row->train_eval_error_pct);
+    put_loss(line, "test_loss", row->test_loss);
+    put_percent(line, "test_error_pct", row->test_error_pct);
+}
+
+static void put_iteration(Line *line, const char *column, const CurveRow *row) {
+    if (row)
+        put(line, column, "%lld", (long long)row->iteration);
+    else
+        put(line, column, "%s", "");
+}
+
+static void put_provenance(Line *line, const RunFacts *facts, const TrainResult *result) {
+    double load = 0;
+    struct rusage usage = {0};
+    getloadavg(&load, 1);
+    getrusage(RUSAGE_SELF, &usage);
+    put(line, "dataset_sha256", "%s", facts->dataset_sha256);
+    put(line, "commit", "%s", version_commit());
+    put(line, "compiler", "%s", version_compiler());
+    put(line, "flags", "%s", version_flags());
+    put(line, "device", "%s", facts->backend.device);
+    put(line, "isa", "%s", facts->backend.isa);
+    put(line, "libraries", "%s", facts->backend.libraries);
+    put(line, "host", "%s", facts->host);
+    put(line, "started", "%s", facts->started);
+    put(line, "seconds", "%.3f", result->seconds);
+    put(line, "images_per_s", "%.1f", result->images_per_s);
+    put(line, "host_load", "%.2f", load);
+    put(line, "peak_memory_mib", "%.1f", (double)usage.ru_maxrss / 1024);
+}
+
+static void write_independent(FILE *file, const RunConfig *config) {
+    int count;
+    const Column *columns = columns_independent(&count);
+    for (int i = 0; i < count; i++) {
+        char text[256];
+        config_get(config, columns[i].name, text, sizeof text);
+        if (i)
+            fputc(',', file);
+        csv_put(file, text);
+    }
+}
+
+void record_run(FILE *file, const RunConfig *config, const RunFacts *facts,
+                const TrainResult *result, const CurveRow *chosen, const CurveRow *best) {
+    Line line = {0};
+    line.columns = columns_result(&line.count);
+    put(&line, "key", "%s", facts->key);
+    put(&line, "status", "%s", result->diverged ? "diverged" : "done");
+    if (result->diverged)
+        put(&line, "diverged_at", "%lld", (long long)result->iterations);
+    else
+        put(&line, "diverged_at", "%s", "");
+    put(&line, "iterations_done", "%lld", (long long)result->iterations);
+    put_errors(&line, chosen);
+    put_percent(&line, "best_test_error_pct", best ? best->test_error_pct : NAN);
+    put_iteration(&line, "best_iteration", best);
+    put_iteration(&line, "selected_iteration", chosen);
+    put(&line, "parameters", "%lld", (long long)facts->parameters);
+    put(&line, "macs", "%lld", (long long)facts->macs);
+    put(&line, "train_images", "%d", facts->train_images);
+    put(&line, "test_images", "%d", facts->test_images);
+    put_provenance(&line, facts, result);
+    write_independent(file, config);
+    write_line(file, &line, false);
+}
+
+/* ---- curves.csv ---- */
+
+void record_curve(FILE *file, const RunConfig *config, const char *key, const CurveRow *row) {
+    static const char *const copied[] = {"model", "family", "depth", "shortcut", "seed"};
+    Line line = {0};
+    line.columns = columns_curve(&line.count);
+    put(&line, "key", "%s", key);
+    for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++) {
+        char text[256];
+        config_get(config, copied[i], text, sizeof text);
+        put(&line, copied[i], "%s", text);
+    }
+    put(&line, "iteration", "%lld", (long long)row->iteration);
+    put(&line, "epoch", "%.4f", row->epoch);
+    put(&line, "lr", "%.9g", row->lr);
+    put_errors(&line, row);
+    put(&line, "seconds", "%.3f", row->seconds);
+    write_line(file, &line, true);
+}
+
+void record_begin(RunFacts *facts) {
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(facts->started, sizeof facts->started, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    if (gethostname(facts->host, sizeof facts->host) != 0)
+        snprintf(facts->host, sizeof facts->host, "unknown");
+    facts->host[sizeof facts->host - 1] = '\0';
+}

@@ -1,0 +1,34 @@
+/* Rows of runs.csv and curves.csv, as text. */
+#ifndef HARNESS_SWEEP_RECORD_H
+#define HARNESS_SWEEP_RECORD_H
+
+#include <stdio.h>
+
+#include "harness/sweep/config.h"
+#include "harness/sweep/key.h"
+#include "harness/train/trainer.h"
+
+/* What is known about a run besides its configuration (already resolved). */
+typedef struct RunFacts {
+    char key[KEY_SIZE];
+    int64_t parameters, macs;
+    int train_images, test_images;
+    char dataset_sha256[65];
+    BackendInfo backend;
+    char host[65], started[32];
+} RunFacts;
+
+/* The header lines, with their line ends. */
+void record_runs_header(FILE *file);
+void record_curves_header(FILE *file);
+
+/* One line each. `chosen` is the evaluation that the result columns describe; NULL of a diverged
+ * run. `best` is the one with the least test error; NULL when there was none. */
+void record_run(FILE *file, const RunConfig *config, const RunFacts *facts,
+                const TrainResult *result, const CurveRow *chosen, const CurveRow *best);
+void record_curve(FILE *file, const RunConfig *config, const char *key, const CurveRow *row);
+
+/* host, started: now and here. */
+void record_begin(RunFacts *facts);
+
+#endif

@@ -1,0 +1,136 @@
+/* One run of a sweep: configuration -> data, net, training -> rows. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/sweep/record.h"
+#include "harness/sweep/sweep.h"
+#include "net/cost.h"
+
+enum { CROP_PAD = 4 }; /* He et al. 2015, section 4.2 */
+
+/* What a training needs and who is told of it. */
+typedef struct Training {
+    const RunConfig *config;
+    const SweepHooks *hooks;
+    RunFacts facts;
+    int32_t *train, *test;
+    Normalization normalization;
+    TrainSpec spec;
+    Net *net;
+    FILE *curves;
+    CurveRow best;
+    bool evaluated;
+    const TrainResult *result;
+} Training;
+
+/* A column's text where the trainer wants "" for none. */
+static const char *unless_none(const char *text) {
+    return strcmp(text, "none") == 0 ? "" : text;
+}
+
+static Status choose_images(Training *t, const DataSource *source) {
+    const RunConfig *c = t->config;
+    TrainSpec *spec = &t->spec;
+    spec->train_set = &source->train;
+    spec->test_set = &source->test;
+    TRY(data_subset(&source->train, (int)c->train_size, &t->train, &spec->train_count));
+    TRY(data_subset(&source->test, (int)c->test_size, &t->test, &spec->test_count));
+    spec->train = t->train;
+    spec->test = t->test;
+    TRY(normalization_make((Normalize)c->normalize, &source->train, t->train, spec->train_count,
+                           &t->normalization));
+    spec->normalization = &t->normalization;
+    return STATUS_OK;
+}
+
+static Status choose_training(Training *t) {
+    const RunConfig *c = t->config;
+    TrainSpec *spec = &t->spec;
+    spec->crop_pad = c->augment == AUGMENT_CROP || c->augment == AUGMENT_CROP_FLIP ? CROP_PAD : 0;
+    spec->flip = c->augment == AUGMENT_FLIP || c->augment == AUGMENT_CROP_FLIP;
+    spec->shuffle = c->shuffle != 0;
+    spec->batch = (int)c->batch;
+    spec->bn_group = (int)c->bn_group;
+    spec->iterations = run_iterations(c, spec->train_count);
+    spec->eval_every = c->eval_every;
+    spec->lr = c->lr;
+    spec->optimizer = config_optimizer(c);
+    spec->init = (InitKind)c->init;
+    spec->seed = (uint64_t)c->seed;
+    spec->bn_eval = (BnEval)c->bn_eval;
+    TRY(schedule_parse(unless_none(c->schedule), spec->train_count, spec->batch, &spec->schedule));
+    TRY(warmup_parse(unless_none(c->warmup), &spec->warmup));
+    return precision_parse(c->precision, &spec->precision);
+}
+
+static Status prepare(Training *t, const DataSource *source, const Backend *backend,
+                      const char *key) {
+    ModelSpec model = config_model(t->config, source->train.shape, source->train.classes);
+    TRY(choose_images(t, source));
+    TRY(choose_training(t));
+    TRY(model_build(&model, &t->net));
+    Cost cost = net_cost(t->net);
+    RunFacts *facts = &t->facts;
+    memcpy(facts->key, key, KEY_SIZE);
+    memcpy(facts->dataset_sha256, source->sha256, sizeof facts->dataset_sha256);
+    facts->parameters = cost.parameters;
+    facts->macs = cost.macs;
+    facts->train_images = t->spec.train_count;
+    facts->test_images = t->spec.test_count;
+    facts->backend = backend->info;
+    record_begin(facts);
+    return STATUS_OK;
+}
+
+static Status on_curve(void *context, const CurveRow *row) {
+    Training *t = context;
+    record_curve(t->curves, t->config, t->facts.key, row);
+    TRY(output_flush("a run's curves.csv", t->curves));
+    if (!t->evaluated || row->test_error_pct < t->best.test_error_pct)
+        t->best = *row;
+    t->evaluated = true;
+    if (t->hooks->curve)
+        t->hooks->curve(t->hooks->context, row);
+    return STATUS_OK;
+}
+
+static void on_progress(void *context, const TrainProgress *progress) {
+    const Training *t = context;
+    t->hooks->progress(t->hooks->context, progress);
+}
+
+static Status write_run(FILE *file, void *context) {
+    const Training *t = context;
+    const CurveRow *best = t->evaluated ? &t->best : NULL, *chosen = NULL;
+    if (!t->result->diverged)
+        chosen = t->config->select == SELECT_BEST_TEST ? best : &t->result->last;
+    record_runs_header(file);
+    record_run(file, t->config, &t->facts, t->result, chosen, best);
+    return STATUS_OK;
+}
+
+Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResult *result) {
+    const SweepRun *run = &sweep->runs[number];
+    const DataSource *source = sweep_source(sweep, run->config.dataset);
+    Training t = {.config = &run->config, .hooks = hooks, .result = result};
+    TrainHooks train_hooks = {.context = &t, .curve = on_curve, .stop = hooks->stop};
+    Backend *backend;
+    Status status = STATUS_OK;
+    CHECK(sweep_backend(sweep, &run->config, &backend));
+    CHECK(prepare(&t, source, backend, run->key));
+    CHECK(output_begin_curves(&sweep->output, run->key, &t.curves));
+    train_hooks.progress = hooks->progress ? on_progress : NULL;
+    CHECK(train_run(&t.spec, t.net, backend, &train_hooks, result));
+    CHECK(output_end_curves(t.curves));
+    t.curves = NULL;
+    CHECK(output_run(&sweep->output, run->key, write_run, &t));
+    CHECK(sweep_rebuild(sweep));
+out:
+    if (t.curves)
+        fclose(t.curves);
+    normalization_free(&t.normalization);
+    net_destroy(t.net);
+    free(t.train);
+    free(t.test);
+    return status;
+}

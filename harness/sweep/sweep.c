@@ -1,0 +1,173 @@
+#include "harness/sweep/sweep.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/sweep/record.h"
+#include "net/cost.h"
+
+int64_t run_iterations(const RunConfig *config, int train_count) {
+    if (config->iterations)
+        return config->iterations;
+    return (int64_t)ceil(config->epochs * (double)train_count / (double)config->batch - 1e-9);
+}
+
+Status sweep_backend(Sweep *sweep, const RunConfig *config, Backend **backend) {
+    if (!sweep->backend || strcmp(sweep->backend_asked, config->backend) != 0 ||
+        sweep->threads_asked != config->threads) {
+        BackendOptions options = {.threads = (int)config->threads};
+        backend_close(sweep->backend);
+        sweep->backend = NULL;
+        TRY(backend_open(config->backend, &options, &sweep->backend));
+        snprintf(sweep->backend_asked, sizeof sweep->backend_asked, "%s", config->backend);
+        sweep->threads_asked = config->threads;
+    }
+    *backend = sweep->backend;
+    return STATUS_OK;
+}
+
+const DataSource *sweep_source(const Sweep *sweep, const char *name) {
+    for (int i = 0; i < sweep->source_count; i++)
+        if (strcmp(sweep->sources[i].name, name) == 0)
+            return &sweep->sources[i];
+    return NULL;
+}
+
+/* ---- making ready ---- */
+
+static Status load_sources(Sweep *sweep, const Experiment *experiment, const char *folder) {
+    for (int i = 0; i < experiment->count; i++) {
+        const char *name = experiment->runs[i].config.dataset;
+        if (!experiment->runs[i].selected || sweep_source(sweep, name))
+            continue;
+        if (sweep->source_count == SWEEP_SOURCES_MAX)
+            return status_fail(STATUS_BAD_INPUT, "more than %d data sets in one experiment",
+                               SWEEP_SOURCES_MAX);
+        TRY(data_load(name, folder, &sweep->sources[sweep->source_count]));
+        sweep->source_count++;
+    }
+    return STATUS_OK;
+}
+
+/* A precision that the backend lacks is found by compiling the smallest net. */
+static Status try_precision(Backend *backend, const char *name) {
+    ProgramSpec program_spec = {.mode = MODE_TRAIN, .max_batch = 2};
+    ModelSpec spec = model_default();
+    Optimizer optimizer = {0};
+    Net *net = NULL;
+    State *state = NULL;
+    Program *program = NULL;
+    spec.depth = 8;
+    spec.width = 4;
+    Status status = precision_parse(name, &program_spec.precision);
+    if (status != STATUS_OK || program_spec.precision == backend->ops->native)
+        return status;
+    CHECK(model_build(&spec, &net));
+    CHECK(state_create(backend, net, &optimizer, &state));
+    CHECK(program_compile(state, &program_spec, &program));
+out:
+    program_destroy(program);
+    state_destroy(state);
+    net_destroy(net);
+    return status;
+}
+
+static Status training_work(SweepRun *run, const DataSource *source) {
+    Net *net;
+    ModelSpec spec = config_model(&run->config, source->train.shape, source->train.classes);
+    int train_count = run->config.train_size ? (int)run->config.train_size : source->train.count;
+    TRY(model_build(&spec, &net));
+    run->work = net_train_flops(net) * (double)run->config.batch *
+                (double)run_iterations(&run->config, train_count);
+    net_destroy(net);
+    return STATUS_OK;
+}
+
+static Status make_ready(Sweep *sweep, SweepRun *run) {
+    Backend *backend;
+    const DataSource *source = sweep_source(sweep, run->config.dataset);
+    if (!source)
+        return status_fail(STATUS_UNAVAILABLE, "%s is not loaded", run->config.dataset);
+    TRY(sweep_backend(sweep, &run->config, &backend));
+    config_resolve(&run->config, backend);
+    TRY(try_precision(backend, run->config.precision));
+    TRY(training_work(run, source));
+    run_key(&run->config, source->sha256, run->key);
+    return STATUS_OK;
+}
+
+static int by_key(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+/* Two rows may differ only in `auto` and in what it stands for. */
+static Status check_keys(const Sweep *sweep, const Experiment *experiment) {
+    Status status = STATUS_OK;
+    char(*keys)[KEY_SIZE] = calloc((size_t)sweep->count, sizeof *keys);
+    if (!keys)
+        return status_fail(STATUS_NO_MEMORY, "no memory for the keys of the runs");
+    for (int i = 0; i < sweep->count; i++)
+        memcpy(keys[i], sweep->runs[i].key, KEY_SIZE);
+    qsort(keys, (size_t)sweep->count, sizeof *keys, by_key);
+    for (int i = 1; i < sweep->count; i++)
+        if (keys[i][0] && strcmp(keys[i - 1], keys[i]) == 0)
+            status = status_fail(STATUS_BAD_INPUT,
+                                 "%s: two rows are the same run once 'auto' of backend, precision "
+                                 "and threads is resolved",
+                                 experiment->path);
+    free(keys);
+    return status;
+}
+
+Status sweep_open(const Experiment *experiment, const char *data_folder, const char *out,
+                  Sweep *sweep) {
+    Status status = STATUS_OK;
+    memset(sweep, 0, sizeof *sweep);
+    sweep->runs = calloc((size_t)experiment->count, sizeof *sweep->runs);
+    if (!sweep->runs)
+        return status_fail(STATUS_NO_MEMORY, "no memory for %d runs", experiment->count);
+    CHECK(load_sources(sweep, experiment, data_folder));
+    for (; sweep->count < experiment->count; sweep->count++) {
+        SweepRun *run = &sweep->runs[sweep->count];
+        run->config = experiment->runs[sweep->count].config;
+        run->selected = experiment->runs[sweep->count].selected;
+        status = make_ready(sweep, run);
+        if (status != STATUS_OK && run->selected) {
+            status_context(status, "%s:%d", experiment->path, experiment->runs[sweep->count].line);
+            goto out;
+        }
+    }
+    CHECK(check_keys(sweep, experiment));
+    CHECK(output_open(out, &sweep->output));
+    CHECK(sweep_rebuild(sweep));
+out:
+    if (status != STATUS_OK)
+        sweep_close(sweep);
+    return status;
+}
+
+void sweep_close(Sweep *sweep) {
+    for (int i = 0; i < sweep->source_count; i++)
+        data_free(&sweep->sources[i]);
+    backend_close(sweep->backend);
+    free(sweep->runs);
+    memset(sweep, 0, sizeof *sweep);
+}
+
+bool sweep_finished(const Sweep *sweep, int run) {
+    return output_finished(&sweep->output, sweep->runs[run].key);
+}
+
+Status sweep_rebuild(const Sweep *sweep) {
+    int count = 0;
+    char(*keys)[KEY_SIZE] = calloc((size_t)sweep->count, sizeof *keys);
+    if (!keys)
+        return status_fail(STATUS_NO_MEMORY, "no memory for the keys of the runs");
+    for (int i = 0; i < sweep->count; i++)
+        if (sweep->runs[i].key[0])
+            memcpy(keys[count++], sweep->runs[i].key, KEY_SIZE);
+    Status status = output_rebuild(&sweep->output, keys, count);
+    free(keys);
+    return status;
+}

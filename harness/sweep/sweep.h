@@ -1,0 +1,57 @@
+/* A sweep: the runs of an experiment, made ready, trained one after the other and recorded. */
+#ifndef HARNESS_SWEEP_SWEEP_H
+#define HARNESS_SWEEP_SWEEP_H
+
+#include "harness/sweep/experiment.h"
+#include "harness/sweep/key.h"
+#include "harness/sweep/output.h"
+
+enum { SWEEP_SOURCES_MAX = 8 };
+
+typedef struct SweepRun {
+    RunConfig config;   /* `auto` resolved */
+    char key[KEY_SIZE]; /* "" of a run that is neither selected nor could be made ready */
+    bool selected;
+    double work; /* floating-point operations of the training: to tell the time left */
+} SweepRun;
+
+typedef struct Sweep {
+    SweepRun *runs;
+    int count;
+    Output output;
+    DataSource sources[SWEEP_SOURCES_MAX];
+    int source_count;
+    Backend *backend; /* the one used last */
+    char backend_asked[16];
+    int64_t threads_asked;
+} Sweep;
+
+/* Who is told, and who may stop a run. */
+typedef struct SweepHooks {
+    void *context;
+    void (*curve)(void *context, const CurveRow *row);
+    void (*progress)(void *context, const TrainProgress *progress);
+    const volatile sig_atomic_t *stop;
+} SweepHooks;
+
+/* Loads the data sets, opens the backends and keys the runs: whatever is missing is found here,
+ * before anything trains. `data_folder` may be NULL. The Sweep copies what it needs of the
+ * experiment. On failure there is nothing to close. */
+Status sweep_open(const Experiment *experiment, const char *data_folder, const char *out,
+                  Sweep *sweep);
+void sweep_close(Sweep *sweep);
+
+bool sweep_finished(const Sweep *sweep, int run);
+/* Trains a run and records it; *result is what came out. A diverged run is recorded, too. */
+Status sweep_train(Sweep *sweep, int run, const SweepHooks *hooks, TrainResult *result);
+/* Brings DIR/runs.csv and DIR/curves.csv up to date. */
+Status sweep_rebuild(const Sweep *sweep);
+
+/* Opens (or keeps) the backend that a configuration asks for. Also of use to the dry run. */
+Status sweep_backend(Sweep *sweep, const RunConfig *config, Backend **backend);
+/* A loaded data set; NULL when it is not. */
+const DataSource *sweep_source(const Sweep *sweep, const char *name);
+/* Iterations of a run over train_count images. */
+int64_t run_iterations(const RunConfig *config, int train_count);
+
+#endif
