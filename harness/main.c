@@ -12,6 +12,7 @@ static const Command commands[] = {
     {"data", "data sets: what is here, and fetching them", cmd_data},
     {"bench", "time training and inference", cmd_bench},
     {"list", "models, datasets, backends, columns", cmd_list},
+    {"plot", "tables and figures of an output folder", cmd_plot},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

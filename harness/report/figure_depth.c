@@ -1,0 +1,144 @@
+/* What depends on depth: final error; cost. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "harness/report/figure.h"
+#include "harness/report/gnuplot.h"
+
+/* Pixels. */
+enum { DEPTH_WIDTH = 620, COST_WIDTH = 860, HEIGHT = 400 };
+
+typedef const Summary *(*Field)(const Cell *cell);
+
+static const Summary *test_of(const Cell *cell) {
+    return &cell->test_error;
+}
+static const Summary *train_of(const Cell *cell) {
+    return &cell->train_error;
+}
+static const Summary *seconds_of(const Cell *cell) {
+    return &cell->seconds;
+}
+static const Summary *parameters_of(const Cell *cell) {
+    return &cell->parameters;
+}
+
+/* One line: the mean over runs against depth. */
+static void draw(Lines *lines, const Results *results, int series, Field field, int style,
+                 const char *addition) {
+    lines_begin(lines, style, results->series[series].label, addition);
+    for (int i = 0; i < results->cell_count; i++) {
+        const Cell *cell = &results->cells[i];
+        const Summary *s = field(cell);
+        if (cell->series == series && s->n > 0)
+            lines_point(lines, cell->depth, s->mean, s->least, s->greatest);
+    }
+}
+
+/* Where runs diverged: depth, height, colour; at the upper edge, series side by side. The first
+ * point lies outside of the picture, so that there is always one. */
+static void put_marks(FILE *script, const Results *results, double y_max) {
+    int count = 0;
+    fprintf(script, "$marks << EOD\n%d %.10g 1\n", results->depths[0], -y_max);
+    for (int i = 0; i < results->cell_count; i++) {
+        const Cell *cell = &results->cells[i];
+        if (cell->diverged == 0)
+            continue;
+        fprintf(script, "%d %.10g %d\n", cell->depth, y_max * (0.98 - 0.04 * cell->series),
+                style_of(cell->series));
+        count++;
+    }
+    fprintf(script, "EOD\nany_mark = %d\n", count > 0);
+}
+
+/* Bars of several seeds stand side by side, series by series. */
+static void put_shifts(FILE *script, const Results *results, const int *line_series, int lines) {
+    bool bars = false;
+    for (int i = 0; i < results->cell_count; i++)
+        bars |= results->cells[i].test_error.n > 1;
+    fprintf(script, "array line_shift[%d] = [", lines);
+    for (int i = 0; i < lines; i++)
+        fprintf(script, "%s%g", i ? ", " : "",
+                bars ? 0.012 * (line_series[i] - (results->series_count - 1) / 2.0) : 0);
+    fprintf(script, "]\n");
+}
+
+Status depth_data(FILE *script, const Results *results, bool *any) {
+    Lines lines;
+    int *line_series = calloc(2 * (size_t)results->series_count, sizeof *line_series);
+    if (!line_series)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a figure");
+    Status status = lines_open(&lines);
+    if (status != STATUS_OK) {
+        free(line_series);
+        return status;
+    }
+    for (int s = 0; s < results->series_count; s++) {
+        int before = lines.count;
+        draw(&lines, results, s, test_of, style_of(s), ", test");
+        draw(&lines, results, s, train_of, style_of(s) + STYLE_TRAIN, ", train");
+        for (int i = before; i < lines.count; i++)
+            line_series[i] = s;
+    }
+    double y_max = lines.count ? fmin(100, nice_ceiling(1.1 * lines.y_max)) : 100;
+    *any = lines.count > 0;
+    if (*any) {
+        fprintf(script, "width = %d\nheight = %d\nlines = %d\ny_max = %.10g\n", DEPTH_WIDTH, HEIGHT,
+                lines.count, y_max);
+        put_depth_axis(script, results);
+        put_marks(script, results, y_max);
+        put_shifts(script, results, line_series, lines.count);
+        lines_put(&lines, script);
+    }
+    lines_close(&lines);
+    free(line_series);
+    return STATUS_OK;
+}
+
+/* A quantity drawn in a panel of its own, in a unit that suits its size. */
+typedef struct Quantity {
+    Field field;
+    const char *small_label, *large_label;
+    double small_unit, large_unit;
+    double large_from;
+} Quantity;
+
+static const Quantity quantities[] = {
+    {seconds_of, "time of a run (s)", "time of a run (h)", 1, 3600, 3 * 3600},
+    {parameters_of, "parameters (thousands)", "parameters (millions)", 1e3, 1e6, 2e6},
+};
+
+enum { QUANTITIES = sizeof quantities / sizeof quantities[0] };
+
+Status cost_data(FILE *script, const Results *results, bool *any) {
+    int first[QUANTITIES], last[QUANTITIES], panels = 0;
+    Lines lines;
+    TRY(lines_open(&lines));
+    for (int q = 0; q < QUANTITIES; q++) {
+        const Quantity *quantity = &quantities[q];
+        int before = lines.count;
+        lines.y_max = NAN;
+        for (int s = 0; s < results->series_count; s++)
+            draw(&lines, results, s, quantity->field, style_of(s), "");
+        if (lines.count == before) /* not in the file */
+            continue;
+        bool large = lines.y_max >= quantity->large_from;
+        double unit = large ? quantity->large_unit : quantity->small_unit;
+        first[panels] = before + 1;
+        last[panels++] = lines.count;
+        fprintf(script, "label_%d = '%s'\nunit_%d = %.10g\ny_max_%d = %.10g\n", panels,
+                large ? quantity->large_label : quantity->small_label, panels, unit, panels,
+                nice_ceiling(1.05 * lines.y_max / unit));
+    }
+    *any = panels > 0;
+    if (*any) {
+        fprintf(script, "width = %d\nheight = %d\npanels = %d\n", COST_WIDTH * panels / QUANTITIES,
+                HEIGHT, panels);
+        put_ints(script, "line_first", first, panels);
+        put_ints(script, "line_last", last, panels);
+        put_depth_axis(script, results);
+        lines_put(&lines, script);
+    }
+    lines_close(&lines);
+    return STATUS_OK;
+}

@@ -1,0 +1,103 @@
+#include "harness/report/report.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/report/figure.h"
+#include "harness/report/files.h"
+#include "harness/report/table.h"
+
+static const struct {
+    const char *name;
+    Status (*data)(FILE *script, const Results *results, bool *any);
+} figures[] = {
+    {"error_curves", curves_data},
+    {"error_depth", depth_data},
+    {"cost_depth", cost_data},
+};
+
+static Status check_folder(const char *dir) {
+    struct stat info;
+    if (stat(dir, &info) != 0)
+        return status_fail(STATUS_BAD_INPUT,
+                           "no folder %s: %s; 'harness run FILE --out %s' makes it", dir,
+                           strerror(errno), dir);
+    if (!S_ISDIR(info.st_mode))
+        return status_fail(STATUS_BAD_INPUT, "%s is not a folder; give the one with runs.csv", dir);
+    return STATUS_OK;
+}
+
+static Status write_table(const char *dir, const char *name, const Results *results,
+                          const CsvTable *reference,
+                          void (*write)(FILE *, const Results *, const CsvTable *)) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    if (!memory)
+        return status_fail(STATUS_NO_MEMORY, "no memory for %s", name);
+    write(memory, results, reference);
+    Status status =
+        fclose(memory) == 0 ? STATUS_OK : status_fail(STATUS_NO_MEMORY, "no memory for %s", name);
+    if (status == STATUS_OK)
+        status = file_replace(dir, name, text, length);
+    free(text);
+    return status;
+}
+
+/* An earlier figure must not pass for one of the present results. */
+static void remove_figure(const char *dir, const char *name) {
+    static const char *const endings[] = {"gp", "svg", "png"};
+    char path[PATH_MAX];
+    for (int i = 0; i < 3; i++) {
+        if (snprintf(path, sizeof path, "%s/figures/%s.%s", dir, name, endings[i]) <
+            (int)sizeof path)
+            unlink(path);
+    }
+}
+
+static Status write_figure(const char *dir, int figure, const Results *results) {
+    char *text = NULL;
+    size_t length = 0;
+    bool any = false;
+    FILE *memory = open_memstream(&text, &length);
+    if (!memory)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a figure");
+    Status status = figures[figure].data(memory, results, &any);
+    if (fclose(memory) != 0 && status == STATUS_OK)
+        status = status_fail(STATUS_NO_MEMORY, "no memory for a figure");
+    remove_figure(dir, figures[figure].name);
+    if (status == STATUS_OK && any)
+        status = figure_make(dir, figures[figure].name, text, length);
+    free(text);
+    return status;
+}
+
+Status report_write(const char *dir) {
+    Results results = {0};
+    CsvTable reference = {0};
+    Status status = STATUS_OK;
+    CHECK(check_folder(dir));
+    CHECK(results_read(dir, &results));
+    CHECK(reference_open(&reference));
+    CHECK(write_table(dir, "table.csv", &results, &reference, table_csv));
+    CHECK(write_table(dir, "table.md", &results, &reference, table_markdown));
+    for (int i = 0; i < (int)(sizeof figures / sizeof figures[0]); i++)
+        CHECK(write_figure(dir, i, &results));
+out:
+    csv_table_free(&reference);
+    results_free(&results);
+    return status;
+}
+
+Status report_print_table(FILE *file, const char *dir) {
+    Results results;
+    TRY(check_folder(dir));
+    TRY(results_read(dir, &results));
+    table_print(file, &results);
+    results_free(&results);
+    return STATUS_OK;
+}

@@ -1,0 +1,18 @@
+/* An output folder's tables and figures. */
+#ifndef HARNESS_REPORT_REPORT_H
+#define HARNESS_REPORT_REPORT_H
+
+#include <stdio.h>
+
+#include "net/status.h"
+
+/* Reads DIR/runs.csv and DIR/curves.csv, replaces DIR/table.md and DIR/table.csv, and makes
+ * DIR/figures/{error_curves,error_depth,cost_depth}.{svg,png} with the .gp script of each beside
+ * them. The same CSV gives the same bytes. STATUS_BAD_INPUT: no folder, no finished run, a broken
+ * file. STATUS_UNAVAILABLE: no gnuplot; the tables have been written then. */
+Status report_write(const char *dir);
+
+/* The short table: error by net and depth. */
+Status report_print_table(FILE *file, const char *dir);
+
+#endif
