@@ -115,9 +115,10 @@ static int list(const Arguments *arguments) {
 
 typedef struct Meter {
     bool terminal;
-    char file[128];     /* of the line being shown */
-    long long shown;    /* percent, or units of 16 MiB, last printed */
-    struct timespec at; /* when the terminal's line was last drawn */
+    char file[128];        /* of the line being shown */
+    long long begin, done; /* bytes at the file's first call and when last shown */
+    long long step;        /* tenth, or unit of 16 MiB, last shown */
+    struct timespec at[2]; /* the same two moments */
 } Meter;
 
 static double seconds_since(const struct timespec *then) {
@@ -126,23 +127,37 @@ static double seconds_since(const struct timespec *then) {
     return (double)(now.tv_sec - then->tv_sec) + 1e-9 * (double)(now.tv_nsec - then->tv_nsec);
 }
 
+static bool is_due(const Meter *meter, long long done, long long step, bool last) {
+    if (done == meter->done)
+        return false;
+    return meter->terminal ? last || seconds_since(&meter->at[1]) > 0.2 : step > meter->step;
+}
+
 /* On a terminal one line, redrawn five times a second; in a log a line every tenth. */
 static void show_progress(void *context, const char *file, long long done, long long total) {
     Meter *meter = context;
-    bool next = strcmp(meter->file, file) != 0;
     long long step = total ? done * 10 / total : done >> 24;
-    if (next)
-        snprintf(meter->file, sizeof meter->file, "%s", file);
-    else if (meter->terminal ? seconds_since(&meter->at) < 0.2 && done != total
-                             : step <= meter->shown)
+    bool next = strcmp(meter->file, file) != 0;
+    if (!next && !is_due(meter, done, step, done == total))
         return;
-    meter->shown = step;
-    clock_gettime(CLOCK_MONOTONIC, &meter->at);
+    if (next) {
+        if (meter->terminal && meter->file[0])
+            fputc('\n', stderr);
+        snprintf(meter->file, sizeof meter->file, "%s", file);
+        clock_gettime(CLOCK_MONOTONIC, &meter->at[0]);
+        meter->begin = done;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &meter->at[1]);
+    meter->step = step;
+    meter->done = done;
     fprintf(stderr, "%s%s: %.1f", meter->terminal ? "\r\033[K" : "", file, (double)done / 1e6);
     if (total)
         fprintf(stderr, " of %.1f MB, %lld %%", (double)total / 1e6, done * 100 / total);
     else
         fprintf(stderr, " MB");
+    double seconds = seconds_since(&meter->at[0]);
+    if (done > meter->begin && seconds > 0)
+        fprintf(stderr, ", %.1f MB/s", (double)(done - meter->begin) / 1e6 / seconds);
     if (!meter->terminal)
         fputc('\n', stderr);
     fflush(stderr);
