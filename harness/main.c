@@ -13,6 +13,7 @@ static const Command commands[] = {
     {"bench", "time training and inference", cmd_bench},
     {"list", "models, datasets, backends, columns", cmd_list},
     {"plot", "tables and figures of an output folder", cmd_plot},
+    {"show", "the layers of a net: shapes, parameters, multiply-adds", cmd_show},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -1,0 +1,126 @@
+/* harness show: the layers of a net. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/base/cli.h"
+#include "harness/sweep/config.h"
+#include "net/cost.h"
+
+static int help(void) {
+    printf(
+        "Usage: harness show [--model NAME] [--set COLUMN=VALUE,..]... [--csv]\n"
+        "\n"
+        "Prints a net's layers in order: name, operation, output of one image (channels x height\n"
+        "x width), learned parameters, multiply-adds (MACs) of the forward pass; then the totals.\n"
+        "No file is read: the data set only gives the size of an image and the classes.\n"
+        "\n"
+        "  --model NAME            default resnet_cifar; 'harness list models' names them\n"
+        "  --set COLUMN=VALUE,..   columns of an experiment: depth, family, shortcut, pad_side,\n"
+        "                          width, dataset, ...; 'harness list columns' explains them\n"
+        "  --csv                   layer,op,output,parameters,macs; last row total\n"
+        "\n"
+        "Examples:\n"
+        "  harness show --model resnet_cifar --set depth=20,shortcut=A\n"
+        "  harness show --set family=plain,depth=56 --set dataset=fashion_mnist --csv\n");
+    return EXIT_DONE;
+}
+
+static void format_shape(Shape shape, char *text, size_t size) {
+    snprintf(text, size, "%dx%dx%d", shape.c, shape.h, shape.w);
+}
+
+static void print_csv(const Net *net) {
+    char shape[48];
+    Cost total = net_cost(net);
+    printf("layer,op,output,parameters,macs\n");
+    for (int i = 0; i < net->node_count; i++) {
+        Cost cost = node_cost(net, i);
+        format_shape(net->nodes[i].out, shape, sizeof shape);
+        printf("%s,%s,%s,%" PRId64 ",%" PRId64 "\n", net->nodes[i].name, op_name(net->nodes[i].op),
+               shape, cost.parameters, cost.macs);
+    }
+    printf("total,,,%" PRId64 ",%" PRId64 "\n", total.parameters, total.macs);
+}
+
+/* Zero is a dash: most layers have neither parameters nor multiply-adds. */
+static void print_count(int64_t count, int width) {
+    if (count)
+        printf("  %*" PRId64, width, count);
+    else
+        printf("  %*s", width, "-");
+}
+
+static void print_row(int width, const char *name, const char *op, const char *shape, Cost cost) {
+    printf("%-*s  %-22s  %-12s", width, name, op, shape);
+    print_count(cost.parameters, 11);
+    print_count(cost.macs, 13);
+    printf("\n");
+}
+
+static void print_table(const Net *net) {
+    char shape[48];
+    int width = 5;
+    for (int i = 0; i < net->node_count; i++) {
+        int length = (int)strlen(net->nodes[i].name);
+        width = length > width ? length : width;
+    }
+    printf("%-*s  %-22s  %-12s  %11s  %13s\n", width, "layer", "op", "output", "parameters",
+           "macs");
+    for (int i = 0; i < net->node_count; i++) {
+        format_shape(net->nodes[i].out, shape, sizeof shape);
+        print_row(width, net->nodes[i].name, op_name(net->nodes[i].op), shape, node_cost(net, i));
+    }
+    print_row(width, "total", "", "", net_cost(net));
+}
+
+static Status show(const RunConfig *config, bool csv) {
+    Shape shape;
+    int classes, train_count, test_count;
+    Net *net;
+    TRY(config_check(config));
+    TRY(data_shape(config->dataset, &shape, &classes, &train_count, &test_count));
+    ModelSpec spec = config_model(config, shape, classes);
+    TRY(model_build(&spec, &net));
+    if (csv)
+        print_csv(net);
+    else
+        print_table(net);
+    net_destroy(net);
+    return STATUS_OK;
+}
+
+int cmd_show(int argc, char **argv) {
+    static const struct option options[] = {{"model", required_argument, NULL, 'm'},
+                                            {"set", required_argument, NULL, 's'},
+                                            {"csv", no_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    RunConfig config;
+    Status status = STATUS_OK;
+    bool csv = false;
+    int code;
+    config_default(&config);
+    opterr = 0;
+    while ((code = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (code == 'h')
+            return help();
+        if (code == 'm')
+            status = config_set(&config, "model", optarg);
+        else if (code == 's')
+            status = config_set_list(&config, optarg);
+        else if (code == 'c')
+            csv = true;
+        else
+            return cli_bad_option(argc, argv, code);
+        if (status != STATUS_OK)
+            return cli_fail(status);
+    }
+    if (optind < argc)
+        return cli_usage("show", "'%s' is no option; columns are given as --set depth=20",
+                         argv[optind]);
+    status = show(&config, csv);
+    return status == STATUS_OK ? EXIT_DONE : cli_fail(status);
+}
