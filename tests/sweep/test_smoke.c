@@ -1,0 +1,439 @@
+/* Sweeps through the built program on the real Fashion-MNIST: every cell of the output, resuming,
+ * stopping, diverging, and what happens when the output cannot be written. Skips, aloud, without
+ * the data set. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/base/csv.h"
+#include "harness/sweep/columns.h"
+#include "harness/sweep/config.h"
+#include "net/cost.h"
+#include "tests/sweep/program.h"
+#include "tests/sweep/scratch.h"
+
+enum { RUNS = 4, EVALUATIONS = 2, ITERATIONS = 20, TRAIN = 200, TEST = 100, BATCH = 20 };
+
+static const char *smoke; /* experiments/smoke.csv */
+
+static const char *in_scratch(const char *name) {
+    static char path[512];
+    snprintf(path, sizeof path, "%s/%s", scratch_folder(), name);
+    return path;
+}
+
+static bool exists(const char *name) {
+    return access(in_scratch(name), F_OK) == 0;
+}
+
+static char *text_of(const char *name) {
+    char *text = slurp_text(in_scratch(name));
+    if (!text)
+        fail_msg("%s cannot be read", name);
+    return text;
+}
+
+static CsvTable table_of(const char *name) {
+    CsvTable table;
+    if (csv_read(in_scratch(name), &table) != STATUS_OK)
+        fail_msg("%s", status_message());
+    return table;
+}
+
+/* The smoke sweep with more options: "--out a --rows 1". One thread: whatever else the machine
+ * does, it is fast. */
+static void run_smoke(const char *options, int code, const char *words) {
+    char args[1024];
+    snprintf(args, sizeof args, "run %s --threads 1 %s", smoke, options);
+    program_expect(args, code, words);
+}
+
+static double number(const CsvTable *table, int row, const char *column) {
+    const char *text = csv_get(table, row, column);
+    char *end;
+    if (!text)
+        fail_msg("no column %s", column);
+    double value = strtod(text, &end);
+    if (end == text || *end)
+        fail_msg("%s of row %d is no number: '%s'", column, row, text);
+    return value;
+}
+
+static void cell_is(const CsvTable *table, int row, const char *column, const char *expected) {
+    const char *text = csv_get(table, row, column);
+    if (!text || strcmp(text, expected) != 0)
+        fail_msg("%s:%d: %s is '%s', expected '%s'", table->path, table->lines[row], column,
+                 text ? text : "missing", expected);
+}
+
+/* A percentage with four decimals that stands for a whole number of `images`. */
+static void is_share(const CsvTable *table, int row, const char *column, int images) {
+    double value = number(table, row, column), wrong = value * images / 100;
+    const char *dot = strchr(csv_get(table, row, column), '.');
+    assert_true(dot && strlen(dot) == 5);
+    if (!(value >= 0 && value <= 100 && fabs(wrong - round(wrong)) < 1e-4 * images))
+        fail_msg("%s of row %d: %.4f %% of %d images", column, row, value, images);
+}
+
+static void is_loss(const CsvTable *table, int row, const char *column) {
+    double value = number(table, row, column);
+    if (!(value > 0 && value < 20)) /* about ln 10 at the start */
+        fail_msg("%s of row %d: %g", column, row, value);
+}
+
+/* ---- the smoke sweep, cell by cell ---- */
+
+static const char *const families[RUNS] = {"plain", "plain", "resnet", "resnet"};
+static const char *const depths[RUNS] = {"8", "14", "8", "14"};
+
+/* Columns that the file sets; every other one is at its default. */
+static const char *expected_independent(int run, const Column *column) {
+    static const char *const set[][2] = {{"width", "4"},        {"dataset", "fashion_mnist"},
+                                         {"train_size", "200"}, {"test_size", "100"},
+                                         {"batch", "20"},       {"iterations", "20"},
+                                         {"lr", "0.05"},        {"schedule", "15:0.1"},
+                                         {"eval_every", "10"},  {"threads", "1"}};
+    if (strcmp(column->name, "family") == 0)
+        return families[run];
+    if (strcmp(column->name, "depth") == 0)
+        return depths[run];
+    for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
+        if (strcmp(column->name, set[i][0]) == 0)
+            return set[i][1];
+    return column->fallback;
+}
+
+static void check_header_line(const CsvTable *runs, const CsvTable *curves) {
+    int count, results;
+    const Column *columns = columns_independent(&count);
+    const ResultColumn *result = columns_result(&results);
+    assert_int_equal(runs->columns, count + results);
+    for (int i = 0; i < count; i++)
+        assert_string_equal(runs->header[i], columns[i].name);
+    for (int i = 0; i < results; i++)
+        assert_string_equal(runs->header[count + i], result[i].name);
+    const ResultColumn *curve = columns_curve(&count);
+    assert_int_equal(curves->columns, count);
+    for (int i = 0; i < count; i++)
+        assert_string_equal(curves->header[i], curve[i].name);
+}
+
+static void check_independent(const CsvTable *runs, int row) {
+    int count;
+    const Column *columns = columns_independent(&count);
+    for (int i = 0; i < count; i++) {
+        const char *name = columns[i].name;
+        if (strcmp(name, "backend") == 0) {
+            const char *text = csv_get(runs, row, name); /* the file's, or the build's only one */
+            assert_true(strcmp(text, "cpu") == 0 || strcmp(text, "ref") == 0);
+        } else if (strcmp(name, "precision") == 0) {
+            bool ref = strcmp(csv_get(runs, row, "backend"), "ref") == 0;
+            cell_is(runs, row, name, ref ? "fp64" : "fp32"); /* what auto stood for */
+        } else {
+            cell_is(runs, row, name, expected_independent(row, &columns[i]));
+        }
+    }
+}
+
+static void check_net(const CsvTable *runs, int row) {
+    ModelSpec spec = model_default();
+    Net *net;
+    spec.family = row < 2 ? FAMILY_PLAIN : FAMILY_RESNET;
+    spec.depth = atoi(depths[row]);
+    spec.width = 4;
+    spec.input = (Shape){1, 28, 28};
+    assert_int_equal(model_build(&spec, &net), STATUS_OK);
+    Cost cost = net_cost(net);
+    assert_true(number(runs, row, "parameters") == (double)cost.parameters);
+    assert_true(number(runs, row, "macs") == (double)cost.macs);
+    net_destroy(net);
+}
+
+static void check_provenance(const CsvTable *runs, int row) {
+    const char *const words[] = {"commit", "compiler", "device", "isa", "libraries", "host"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        assert_true(strlen(csv_get(runs, row, words[i])) > 0);
+    assert_non_null(strstr(csv_get(runs, row, "flags"), "-ffp-contract=off"));
+    const char *sum = csv_get(runs, row, "dataset_sha256");
+    assert_true(strlen(sum) == 64 && strspn(sum, "0123456789abcdef") == 64);
+    int year, month, day, hour, minute, second;
+    assert_int_equal(sscanf(csv_get(runs, row, "started"), "%4d-%2d-%2dT%2d:%2d:%2dZ", &year,
+                            &month, &day, &hour, &minute, &second),
+                     6);
+    assert_true(number(runs, row, "seconds") > 0);
+    assert_true(number(runs, row, "images_per_s") > 0);
+    assert_true(number(runs, row, "host_load") >= 0);
+    assert_true(number(runs, row, "peak_memory_mib") > 1);
+}
+
+static void check_result(const CsvTable *runs, int row) {
+    const char *key = csv_get(runs, row, "key");
+    assert_true(strlen(key) == 16 && strspn(key, "0123456789abcdef") == 16);
+    for (int other = 0; other < row; other++)
+        assert_string_not_equal(key, csv_get(runs, other, "key"));
+    cell_is(runs, row, "status", "done");
+    cell_is(runs, row, "diverged_at", "");
+    cell_is(runs, row, "iterations_done", "20");
+    cell_is(runs, row, "selected_iteration", "20");
+    cell_is(runs, row, "train_images", "200");
+    cell_is(runs, row, "test_images", "100");
+    is_share(runs, row, "train_error_pct", BATCH * ITERATIONS / EVALUATIONS);
+    is_share(runs, row, "train_eval_error_pct", TRAIN);
+    is_share(runs, row, "test_error_pct", TEST);
+    is_share(runs, row, "best_test_error_pct", TEST);
+    is_loss(runs, row, "train_loss");
+    is_loss(runs, row, "train_eval_loss");
+    is_loss(runs, row, "test_loss");
+}
+
+/* Both evaluations of a run; the last one is what runs.csv says. */
+static void check_curve(const CsvTable *curves, const CsvTable *runs, int run) {
+    const char *const same[] = {"key", "model", "family", "depth", "shortcut", "seed"};
+    const char *const final[] = {"train_loss",           "train_error_pct", "train_eval_loss",
+                                 "train_eval_error_pct", "test_loss",       "test_error_pct"};
+    int first = run * EVALUATIONS, last = first + EVALUATIONS - 1, best = first;
+    for (int row = first; row <= last; row++)
+        for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+            cell_is(curves, row, same[i], csv_get(runs, run, same[i]));
+    cell_is(curves, first, "iteration", "10");
+    cell_is(curves, first, "epoch", "1.0000");
+    cell_is(curves, first, "lr", "0.05");
+    cell_is(curves, last, "iteration", "20");
+    cell_is(curves, last, "epoch", "2.0000");
+    cell_is(curves, last, "lr", "0.005"); /* from iteration 15 on a tenth */
+    for (size_t i = 0; i < sizeof final / sizeof final[0]; i++)
+        cell_is(runs, run, final[i], csv_get(curves, last, final[i]));
+    is_share(curves, first, "test_error_pct", TEST);
+    is_share(curves, first, "train_eval_error_pct", TRAIN);
+    assert_true(number(curves, last, "seconds") >= number(curves, first, "seconds"));
+    for (int row = first; row <= last; row++)
+        if (number(curves, row, "test_error_pct") < number(curves, best, "test_error_pct"))
+            best = row;
+    cell_is(runs, run, "best_test_error_pct", csv_get(curves, best, "test_error_pct"));
+    cell_is(runs, run, "best_iteration", csv_get(curves, best, "iteration"));
+}
+
+static void every_cell(void **state) {
+    (void)state;
+    run_smoke("--out a", 0, "a/runs.csv|a/curves.csv");
+    CsvTable runs = table_of("a/runs.csv"), curves = table_of("a/curves.csv");
+    check_header_line(&runs, &curves);
+    assert_int_equal(runs.rows, RUNS);
+    assert_int_equal(curves.rows, RUNS * EVALUATIONS);
+    for (int run = 0; run < RUNS; run++) {
+        check_independent(&runs, run);
+        check_result(&runs, run);
+        check_net(&runs, run);
+        check_provenance(&runs, run);
+        check_curve(&curves, &runs, run);
+    }
+    csv_table_free(&runs);
+    csv_table_free(&curves);
+}
+
+/* Runs again: nothing trains, the files are the same to the byte. */
+static void resume(void **state) {
+    (void)state;
+    char *runs = text_of("a/runs.csv"), *curves = text_of("a/curves.csv");
+    const char *args = "run %s --threads 1 --out a";
+    char line[1024];
+    snprintf(line, sizeof line, args, smoke);
+    const Outcome *o = program_run(line);
+    assert_int_equal(o->code, 0);
+    assert_null(strstr(o->err, "begins"));
+    expect_words(o->err, "[1/4]|[4/4]|finished already");
+    char *runs_after = text_of("a/runs.csv"), *curves_after = text_of("a/curves.csv");
+    assert_string_equal(runs, runs_after);
+    assert_string_equal(curves, curves_after);
+    free(runs);
+    free(curves);
+    free(runs_after);
+    free(curves_after);
+}
+
+static bool is_volatile(const ResultColumn *columns, int count, const char *name) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(columns[i].name, name) == 0)
+            return columns[i].is_volatile;
+    return false;
+}
+
+static void same_but_volatile(const char *one, const char *two, const ResultColumn *columns,
+                              int count) {
+    CsvTable a = table_of(one), b = table_of(two);
+    assert_int_equal(a.rows, b.rows);
+    for (int row = 0; row < a.rows; row++)
+        for (int i = 0; i < a.columns; i++)
+            if (!is_volatile(columns, count, a.header[i]))
+                cell_is(&b, row, a.header[i], a.cells[row][i]);
+    csv_table_free(&a);
+    csv_table_free(&b);
+}
+
+/* In parts, in another order: the same rows in the same order, but for the volatile cells. */
+static void repeat_in_parts(void **state) {
+    (void)state;
+    int count;
+    run_smoke("--out b --rows 3-4", 0, "b/runs.csv");
+    CsvTable runs = table_of("b/runs.csv");
+    assert_int_equal(runs.rows, 2);
+    cell_is(&runs, 0, "family", "resnet");
+    csv_table_free(&runs);
+    run_smoke("--out b", 0, "b/runs.csv");
+    const ResultColumn *result = columns_result(&count);
+    same_but_volatile("a/runs.csv", "b/runs.csv", result, count);
+    const ResultColumn *curve = columns_curve(&count);
+    same_but_volatile("a/curves.csv", "b/curves.csv", curve, count);
+}
+
+/* Another seed in the same folder: its runs come beside the others, none is lost. */
+static void runs_add_up(void **state) {
+    (void)state;
+    run_smoke("--out b --rows 1 --set seed=2", 0, "b/runs.csv");
+    CsvTable runs = table_of("b/runs.csv");
+    assert_int_equal(runs.rows, RUNS + 1);
+    cell_is(&runs, 0, "seed", "2");
+    csv_table_free(&runs);
+}
+
+static void diverged(void **state) {
+    (void)state;
+    run_smoke("--out d --rows 1 --set lr=1e6 --set schedule=none", 0, "d/runs.csv");
+    CsvTable runs = table_of("d/runs.csv");
+    assert_int_equal(runs.rows, 1);
+    cell_is(&runs, 0, "status", "diverged");
+    double at = number(&runs, 0, "diverged_at");
+    assert_true(at >= 1 && at <= ITERATIONS);
+    cell_is(&runs, 0, "iterations_done", csv_get(&runs, 0, "diverged_at"));
+    cell_is(&runs, 0, "test_error_pct", "");
+    cell_is(&runs, 0, "train_error_pct", "");
+    cell_is(&runs, 0, "selected_iteration", "");
+    csv_table_free(&runs);
+    run_smoke("--out d --rows 1 --set lr=1e6 --set schedule=none --quiet", 0, "d/runs.csv");
+    char line[1024];
+    snprintf(line, sizeof line,
+             "run %s --threads 1 --out d --rows 1 --set lr=1e6 --set "
+             "schedule=none",
+             smoke);
+    assert_non_null(strstr(program_run(line)->err, "finished already")); /* a result, too */
+}
+
+static void best_test(void **state) {
+    (void)state;
+    run_smoke("--out s --rows 2 --set select=best_test --set eval_every=1", 0, "s/runs.csv");
+    CsvTable runs = table_of("s/runs.csv"), curves = table_of("s/curves.csv");
+    double least = 100;
+    for (int row = 0; row < curves.rows; row++)
+        least = fmin(least, number(&curves, row, "test_error_pct"));
+    assert_int_equal(curves.rows, ITERATIONS);
+    assert_true(number(&runs, 0, "test_error_pct") == least);
+    cell_is(&runs, 0, "selected_iteration", csv_get(&runs, 0, "best_iteration"));
+    csv_table_free(&runs);
+    csv_table_free(&curves);
+}
+
+/* Ctrl-C: what is finished is kept, the stopped run has no row, the next call goes on. */
+static void stopped(void **state) {
+    (void)state;
+    char line[1024];
+    scratch_text("long.csv", "depth,width,dataset,train_size,test_size,augment,batch,iterations,"
+                             "eval_every,backend\n"
+                             "8,4,fashion_mnist,100,50,none,10,5,end,ref\n"
+                             "8,4,fashion_mnist,100,50,none,10,1000000,2,ref\n");
+    snprintf(line, sizeof line, "run long.csv --out c");
+    const Outcome *o = program_run_stopped(line, "[2/2] resnet-8 A, seed 1: iteration 2,", SIGINT);
+    assert_int_equal(o->code, 1);
+    expect_words(o->err, "stopped|finished runs are kept");
+    CsvTable runs = table_of("c/runs.csv"), curves = table_of("c/curves.csv");
+    assert_int_equal(runs.rows, 1);
+    assert_int_equal(curves.rows, 1);
+    csv_table_free(&runs);
+    csv_table_free(&curves);
+    o = program_run_stopped(line, "[2/2] resnet-8 A, seed 1: iteration 2,", SIGTERM);
+    assert_int_equal(o->code, 1);
+    expect_words(o->err, "[1/2] resnet-8 A, seed 1: finished already");
+}
+
+/* ---- outputs that cannot be written ---- */
+
+static void foreign_header(void **state) {
+    (void)state;
+    const char *const names[] = {"f/runs.csv", "f/curves.csv"};
+    assert_int_equal(mkdir(in_scratch("f"), 0777), 0);
+    for (int i = 0; i < 2; i++) {
+        scratch_text(names[i], "a,b\n1,2\n");
+        run_smoke("--out f", 2, names[i]);
+        char *text = text_of(names[i]);
+        assert_string_equal(text, "a,b\n1,2\n");
+        free(text);
+        assert_false(exists("f/runs"));
+        unlink(in_scratch(names[i]));
+    }
+}
+
+static void unwritable(void **state) {
+    (void)state;
+    scratch_text("file", "x");
+    run_smoke("--out file/sub", 2, "file");
+    run_smoke("--out /proc/nowhere", 2, "/proc/nowhere");
+}
+
+/* A disk that fills up: exit 1, and the top-level files are whole or not there. */
+static void full_disk(void **state) {
+    (void)state;
+    char line[1024];
+    snprintf(line, sizeof line, "run %s --threads 1 --out g --rows 1", smoke);
+    const Outcome *o = program_run_limited(line, 100); /* not even a header */
+    assert_int_equal(o->code, 1);
+    expect_words(o->err, "cannot write|curves.csv");
+    assert_false(exists("g/runs.csv"));
+    assert_false(exists("g/curves.csv"));
+    o = program_run_limited(line, 900); /* headers, but not a row of runs.csv */
+    assert_int_equal(o->code, 1);
+    expect_words(o->err, "cannot write|run.csv");
+    CsvTable runs = table_of("g/runs.csv");
+    assert_int_equal(runs.rows, 0);
+    csv_table_free(&runs);
+    run_smoke("--out g --rows 1", 0, "g/runs.csv"); /* room again: it goes on */
+    runs = table_of("g/runs.csv");
+    assert_int_equal(runs.rows, 1);
+    csv_table_free(&runs);
+}
+
+static bool data_here(void) {
+    DataSource source;
+    if (data_load("fashion_mnist", NULL, &source) != STATUS_OK)
+        return false;
+    data_free(&source);
+    return true;
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_cell),      cmocka_unit_test(resume),
+        cmocka_unit_test(repeat_in_parts), cmocka_unit_test(runs_add_up),
+        cmocka_unit_test(diverged),        cmocka_unit_test(best_test),
+        cmocka_unit_test(stopped),         cmocka_unit_test(foreign_header),
+        cmocka_unit_test(unwritable),      cmocka_unit_test(full_disk),
+    };
+    if (argc != 3)
+        return 2;
+    if (!data_here()) {
+        printf("SKIPPED: %s\n", status_message());
+        return 77;
+    }
+    program_use(argv[1]);
+    smoke = argv[2];
+    return !!cmocka_run_group_tests_name("smoke", tests, NULL, NULL);
+}
