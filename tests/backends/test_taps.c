@@ -124,6 +124,10 @@ static void build_padded_pool(Net *net, int x) {
     net_max_pool(net, "pool", x, 3, 2, 1);
 }
 
+static void build_average(Net *net, int x) {
+    net_avg_pool(net, "pool", x, 3, 2, 1);
+}
+
 static void relu_is_shut_at_zero(void **state) {
     (void)state;
     float plane[H * W], mask[H * W], value[H * W], dx[H * W];
@@ -167,6 +171,24 @@ static void padding_does_not_win(void **state) {
         assert_true(index[at] == want[at] && value[at] == -2);
     assert_true(dx[0] == 1 && dx[1] == 2 && dx[3] == 3);
     assert_true(dx[W] == 4 && dx[W + 1] == 5 && dx[W + 3] == 6);
+}
+
+/* Of ones, a window's mean is the share of it that lies inside: zeros of the padding count. */
+static void padding_counts_in_the_mean(void **state) {
+    (void)state;
+    float plane[H * W], again[H * W], value[H * W], dx[H * W];
+    for (int i = 0; i < H * W; i++)
+        plane[i] = 1;
+    on_plane(build_average, TAP_VALUE, plane, again, value, dx);
+    const float inside[] = {4, 6, 6, 6, 9, 9}; /* windows 3x3 begin at (-1, -1), (-1, 1), ... */
+    float want[6];
+    for (int at = 0; at < 6; at++)
+        want[at] = inside[at] / 9;
+    const CompareTolerance rounding = {.relative = 9 * 6e-8};
+    assert_true(compare_floats("average", value, want, 6, rounding, "test_taps"));
+    assert_true(fabsf(dx[0] - 1.0f / 9) <= 1e-6f);              /* read by window 0 alone */
+    assert_true(fabsf(dx[1] - (1.0f + 2.0f) / 9) <= 1e-6f);     /* by 0 and 1 */
+    assert_true(fabsf(dx[W + 2] - (2.0f + 5.0f) / 9) <= 1e-6f); /* by 1 and 4 */
 }
 
 /* ---- refusals ---- */
@@ -236,6 +258,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(relu_is_shut_at_zero),
         cmocka_unit_test(the_first_of_equals_wins),
         cmocka_unit_test(padding_does_not_win),
+        cmocka_unit_test(padding_counts_in_the_mean),
         cmocka_unit_test(what_is_not_there_cannot_be_tapped),
         cmocka_unit_test(gradients_come_from_backward),
     };
