@@ -66,17 +66,34 @@ static double largest(const double *values, size_t count) {
     return most;
 }
 
+/* True when the parameter is a bias that only batch norms with batch statistics read: they take it
+ * away again with the mean, and its gradient is zero. */
+static bool normalised_away(const Check *check, int param) {
+    const Net *net = check->rig->net;
+    if (check->program->spec.mode == MODE_EVAL || net->params[param].role != PARAM_CONV_BIAS)
+        return false;
+    for (int id = 0; id < net->node_count; id++)
+        for (int k = 0; k < 2; k++)
+            if (net->nodes[id].inputs[k] == net->params[param].node &&
+                net->nodes[id].op != OP_BATCH_NORM)
+                return false;
+    return net->params[param].node + 1 < net->node_count;
+}
+
+static double norm_of(const double *values, size_t count) {
+    double squares = 0;
+    for (size_t i = 0; i < count; i++)
+        squares += values[i] * values[i];
+    return sqrt(squares);
+}
+
 /* Compares derivative[i] with finite differences in values[i], `entries` of them, evenly spread. */
 static void check_array(Check *check, const char *name, double *values, const double *derivative,
                         size_t count, int entries) {
-    double norm = 0;
-    for (size_t i = 0; i < count; i++)
-        norm += derivative[i] * derivative[i];
     /* An array whose derivative is exactly zero (a bias in front of a batch norm) is measured
      * against the rest of the net. */
     double scale = fmax(largest(derivative, count), 1e-3 * check->largest);
     GradcheckResult *result = &check->result;
-    result->smallest_norm = fmin(result->smallest_norm, sqrt(norm));
     size_t stride = count > (size_t)entries ? count / (size_t)entries : 1;
     for (size_t i = 0; i < count; i += stride) {
         double old = values[i];
@@ -90,10 +107,26 @@ static void check_array(Check *check, const char *name, double *values, const do
         result->checked++;
         result->skipped += switched;
         double err = fabs((above - below) / (2 * step) - derivative[i]) / scale;
-        if (!switched && !(err <= result->worst)) {
+        if (!switched && !isnan(result->worst) && !(err <= result->worst)) { /* a NaN stays */
             result->worst = err;
             snprintf(result->where, sizeof result->where, "%s[%zu]", name, i);
         }
+    }
+}
+
+static void check_parameters(Check *check, int entries) {
+    const Net *net = check->rig->net;
+    State *state = check->rig->state;
+    for (int i = 0; i < net->param_count; i++) {
+        const Param *p = &net->params[i];
+        if (param_is_statistic(p))
+            continue;
+        const double *derivative = ref_state_values(state, SECTION_GRADIENT, i);
+        if (!normalised_away(check, i))
+            check->result.smallest_norm =
+                fmin(check->result.smallest_norm, norm_of(derivative, p->count));
+        check_array(check, p->name, ref_state_values(state, SECTION_VALUE, i), derivative, p->count,
+                    entries);
     }
 }
 
@@ -114,27 +147,24 @@ GradcheckResult gradcheck(Rig *rig, Mode mode, int bn_group, int per_array) {
     const Net *net = rig->net;
     size_t batch = (size_t)rig->batch;
     Program *program = compiled(rig, mode, bn_group);
-    Check check = {.rig = rig, .program = program, .result = {.smallest_norm = INFINITY}};
+    Check check = {.rig = rig, .program = program};
     check.x_count = batch * shape_count(net->nodes[0].out);
     check.y_count = batch * shape_count(net->nodes[net->node_count - 1].out);
     check.x = widened(rig->images, check.x_count);
     check.dy = widened(rig->dy, check.y_count);
     objective(&check);
     ref_backward_values(program, net_has_loss(net) ? NULL : check.dy);
+    double *dx = copied(ref_node_gradient(program, 0), check.x_count);
+    check.largest = largest(dx, check.x_count);
     for (int i = 0; i < net->param_count; i++)
         if (!param_is_statistic(&net->params[i]))
             check.largest =
                 fmax(check.largest, largest(ref_state_values(rig->state, SECTION_GRADIENT, i),
                                             net->params[i].count));
-    double *dx = copied(ref_node_gradient(program, 0), check.x_count);
+    check.result.smallest_norm = norm_of(dx, check.x_count);
     check_array(&check, "input", check.x, dx, check.x_count, per_array);
     free(dx);
-    for (int i = 0; i < net->param_count; i++) {
-        const Param *p = &net->params[i];
-        if (!param_is_statistic(p))
-            check_array(&check, p->name, ref_state_values(rig->state, SECTION_VALUE, i),
-                        ref_state_values(rig->state, SECTION_GRADIENT, i), p->count, per_array);
-    }
+    check_parameters(&check, per_array);
     free(check.x);
     free(check.dy);
     program_destroy(program);

@@ -12,7 +12,8 @@
 typedef struct GradcheckResult {
     double worst; /* largest |difference| over the largest derivative of the same array */
     char where[96];
-    double smallest_norm; /* of a parameter's gradient; 0 means that nothing was tested */
+    double
+        smallest_norm; /* of the gradient of an array that can move; near 0: nothing was tested */
     int checked, skipped;
 } GradcheckResult;
 

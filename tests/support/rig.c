@@ -90,16 +90,37 @@ const float *rig_dy(const Rig *rig) {
     return net_has_loss(rig->net) ? NULL : rig->dy;
 }
 
+/* What is read goes into NaNs with a guard band behind them. */
+enum { GUARD = 16 };
+static const float guard_value = 12345.678f;
+
+static float *new_values(size_t count) {
+    float *values = malloc((count + GUARD) * sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count + GUARD; i++)
+        values[i] = i < count ? NAN : guard_value;
+    return values;
+}
+
+static void assert_guarded(const float *values, size_t count, const char *name) {
+    for (size_t i = count; i < count + GUARD; i++)
+        if (values[i] != guard_value)
+            fail_msg("%s: written behind its %zu values", name, count);
+}
+
 float *rig_read(const Rig *rig, Section section, int param) {
-    float *values = malloc(rig->net->params[param].count * sizeof *values);
+    const Param *p = &rig->net->params[param];
+    float *values = new_values(p->count);
     OK(state_read(rig->state, section, param, values));
+    assert_guarded(values, p->count, p->name);
     return values;
 }
 
 float *rig_tap(const Rig *rig, Program *program, int tap, size_t *count) {
     int node = program->spec.taps[tap].node;
     *count = (size_t)program->last_count * shape_count(rig->net->nodes[node].out);
-    float *values = malloc(*count * sizeof *values);
+    float *values = new_values(*count);
     OK(program_tap(program, tap, values));
+    assert_guarded(values, *count, rig->net->nodes[node].name);
     return values;
 }
