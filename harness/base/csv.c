@@ -27,16 +27,38 @@ static void no_memory(Reader *reader) {
 static bool grow_row(Reader *reader) {
     if (reader->count < reader->capacity)
         return true;
-    int capacity = reader->capacity ? 2 * reader->capacity : 16;
-    char **cells = realloc(reader->cells, (size_t)capacity * sizeof *cells);
-    if (cells)
-        reader->cells = cells;
-    int *positions = realloc(reader->positions, (size_t)capacity * sizeof *positions);
-    if (positions)
-        reader->positions = positions;
-    if (!cells || !positions)
+    size_t capacity = reader->capacity ? 2 * (size_t)reader->capacity : 16;
+    char **cells = realloc(reader->cells, capacity * sizeof *cells);
+    if (!cells)
         return false;
-    reader->capacity = capacity;
+    reader->cells = cells;
+    int *positions = realloc(reader->positions, capacity * sizeof *positions);
+    if (!positions)
+        return false;
+    reader->positions = positions;
+    reader->capacity = (int)capacity;
+    return true;
+}
+
+/* Makes room for one more row. */
+static bool grow_table(Reader *reader) {
+    CsvTable *table = reader->table;
+    if (table->rows < reader->row_capacity)
+        return true;
+    size_t capacity = reader->row_capacity ? 2 * (size_t)reader->row_capacity : 16;
+    char ***cells = realloc(table->cells, capacity * sizeof *cells);
+    if (!cells)
+        return false;
+    table->cells = cells;
+    int *lines = realloc(table->lines, capacity * sizeof *lines);
+    if (!lines)
+        return false;
+    table->lines = lines;
+    int **positions = realloc(table->positions, capacity * sizeof *positions);
+    if (!positions)
+        return false;
+    table->positions = positions;
+    reader->row_capacity = (int)capacity;
     return true;
 }
 
@@ -89,18 +111,8 @@ static Status take_row(Reader *reader) {
     if (reader->count != table->columns)
         return status_fail(STATUS_BAD_INPUT, "%s:%d: %d cells, but the header has %d columns",
                            table->path, reader->row_line, reader->count, table->columns);
-    if (table->rows == reader->row_capacity) {
-        int capacity = reader->row_capacity ? 2 * reader->row_capacity : 16;
-        char ***cells = realloc(table->cells, (size_t)capacity * sizeof *cells);
-        table->cells = cells ? cells : table->cells;
-        int *lines = realloc(table->lines, (size_t)capacity * sizeof *lines);
-        table->lines = lines ? lines : table->lines;
-        int **positions = realloc(table->positions, (size_t)capacity * sizeof *positions);
-        table->positions = positions ? positions : table->positions;
-        if (!cells || !lines || !positions)
-            return status_fail(STATUS_NO_MEMORY, "%s: no memory", table->path);
-        reader->row_capacity = capacity;
-    }
+    if (!grow_table(reader))
+        return status_fail(STATUS_NO_MEMORY, "%s: no memory", table->path);
     table->cells[table->rows] = reader->cells;
     table->positions[table->rows] = reader->positions;
     table->lines[table->rows++] = reader->row_line;
