@@ -7,6 +7,7 @@
 
 #include "harness/base/cli.h"
 #include "harness/base/paths.h"
+#include "harness/report/report.h"
 #include "harness/sweep/estimate.h"
 #include "harness/sweep/progress.h"
 #include "harness/sweep/sweep.h"
@@ -18,7 +19,7 @@ typedef struct Options {
     const char *sets[SETS_MAX];
     int set_count;
     char threads[32];
-    bool dry_run, quiet;
+    bool dry_run, quiet, no_plot;
 } Options;
 
 static volatile sig_atomic_t stop;
@@ -49,6 +50,7 @@ static int help(void) {
         "  --data DIR          where the data sets are; 'harness data' says what is found\n"
         "  --threads N         as --set threads=N\n"
         "  --dry-run           lists the runs with parameters, multiply-adds and estimated time\n"
+        "  --no-plot           no tables and figures at the end; 'harness plot DIR' makes them\n"
         "  --quiet             no progress\n"
         "\n"
         "Examples:\n"
@@ -60,15 +62,12 @@ static int help(void) {
 
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, Options *options) {
-    static const struct option known[] = {{"set", required_argument, NULL, 's'},
-                                          {"rows", required_argument, NULL, 'r'},
-                                          {"out", required_argument, NULL, 'o'},
-                                          {"data", required_argument, NULL, 'd'},
-                                          {"threads", required_argument, NULL, 't'},
-                                          {"dry-run", no_argument, NULL, 'n'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option known[] = {
+        {"set", required_argument, NULL, 's'},     {"rows", required_argument, NULL, 'r'},
+        {"out", required_argument, NULL, 'o'},     {"data", required_argument, NULL, 'd'},
+        {"threads", required_argument, NULL, 't'}, {"dry-run", no_argument, NULL, 'n'},
+        {"quiet", no_argument, NULL, 'q'},         {"no-plot", no_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},          {0}};
     int code;
     opterr = 0;
     while ((code = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
@@ -93,6 +92,9 @@ static int parse(int argc, char **argv, Options *options) {
             break;
         case 'n':
             options->dry_run = true;
+            break;
+        case 'p':
+            options->no_plot = true;
             break;
         case 'q':
             options->quiet = true;
@@ -171,10 +173,31 @@ static Status train_all(Sweep *sweep, const Options *options, int *failed) {
     return STATUS_OK;
 }
 
+/* Tables and figures, and where everything is. Without gnuplot the sweep is still a success. */
 static Status conclude(const Options *options, const Sweep *sweep) {
-    (void)options;
-    printf("\n%s/runs.csv\n%s/curves.csv\n", sweep->output.folder, sweep->output.folder);
+    const char *folder = sweep->output.folder;
+    if (options->no_plot) {
+        printf("%s/runs.csv\n%s/curves.csv\n", folder, folder);
+        return STATUS_OK;
+    }
+    Status drawn = report_write(folder);
+    if (drawn == STATUS_UNAVAILABLE)
+        fprintf(stderr, "harness: no figures: %s\n", status_message());
+    else if (drawn != STATUS_OK)
+        return drawn;
+    printf("\n");
+    TRY(report_print_table(stdout, folder));
+    printf("\n%s/runs.csv\n%s/curves.csv\n%s/table.md\n", folder, folder, folder);
+    if (drawn == STATUS_OK)
+        printf("%s/figures/\n", folder);
     return STATUS_OK;
+}
+
+static bool anything_finished(const Sweep *sweep) {
+    for (int i = 0; i < sweep->count; i++)
+        if (sweep->runs[i].selected && sweep_finished(sweep, i))
+            return true;
+    return false;
 }
 
 static int run(const Options *options, const Experiment *experiment) {
@@ -187,7 +210,7 @@ static int run(const Options *options, const Experiment *experiment) {
     if (status != STATUS_OK)
         return cli_fail(status);
     status = train_all(&sweep, options, &failed);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && anything_finished(&sweep))
         status = conclude(options, &sweep);
     sweep_close(&sweep);
     if (status == STATUS_INTERRUPTED)

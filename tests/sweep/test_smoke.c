@@ -55,7 +55,7 @@ static CsvTable table_of(const char *name) {
  * does, it is fast. */
 static void run_smoke(const char *options, int code, const char *words) {
     char args[1024];
-    snprintf(args, sizeof args, "run %s --threads 1 %s", smoke, options);
+    snprintf(args, sizeof args, "run %s --threads 1 --no-plot %s", smoke, options);
     program_expect(args, code, words);
 }
 
@@ -242,11 +242,25 @@ static void every_cell(void **state) {
     csv_table_free(&curves);
 }
 
+/* At the end come tables and figures, here without training anything again. */
+static void figures(void **state) {
+    (void)state;
+    char line[1024];
+    snprintf(line, sizeof line, "run %s --threads 1 --out a", smoke);
+    program_expect(line, 0, "plain|resnet|a/runs.csv|a/table.md");
+    assert_true(exists("a/table.md"));
+    assert_true(exists("a/table.csv"));
+    if (strstr(program_run(line)->err, "no figures"))
+        return; /* said aloud: no gnuplot on this machine */
+    assert_true(exists("a/figures/error_curves.svg"));
+    assert_true(exists("a/figures/error_depth.png"));
+}
+
 /* Runs again: nothing trains, the files are the same to the byte. */
 static void resume(void **state) {
     (void)state;
     char *runs = text_of("a/runs.csv"), *curves = text_of("a/curves.csv");
-    const char *args = "run %s --threads 1 --out a";
+    const char *args = "run %s --threads 1 --no-plot --out a";
     char line[1024];
     snprintf(line, sizeof line, args, smoke);
     const Outcome *o = program_run(line);
@@ -323,7 +337,7 @@ static void diverged(void **state) {
     run_smoke("--out d --rows 1 --set lr=1e6 --set schedule=none --quiet", 0, "d/runs.csv");
     char line[1024];
     snprintf(line, sizeof line,
-             "run %s --threads 1 --out d --rows 1 --set lr=1e6 --set "
+             "run %s --threads 1 --no-plot --out d --rows 1 --set lr=1e6 --set "
              "schedule=none",
              smoke);
     assert_non_null(strstr(program_run(line)->err, "finished already")); /* a result, too */
@@ -351,7 +365,7 @@ static void stopped(void **state) {
                              "eval_every,backend\n"
                              "8,4,fashion_mnist,100,50,none,10,5,end,ref\n"
                              "8,4,fashion_mnist,100,50,none,10,1000000,2,ref\n");
-    snprintf(line, sizeof line, "run long.csv --out c");
+    snprintf(line, sizeof line, "run long.csv --no-plot --out c");
     const Outcome *o = program_run_stopped(line, "[2/2] resnet-8 A, seed 1: iteration 2,", SIGINT);
     assert_int_equal(o->code, 1);
     expect_words(o->err, "stopped|finished runs are kept");
@@ -393,7 +407,7 @@ static void unwritable(void **state) {
 static void full_disk(void **state) {
     (void)state;
     char line[1024];
-    snprintf(line, sizeof line, "run %s --threads 1 --out g --rows 1", smoke);
+    snprintf(line, sizeof line, "run %s --threads 1 --no-plot --out g --rows 1", smoke);
     const Outcome *o = program_run_limited(line, 100); /* not even a header */
     assert_int_equal(o->code, 1);
     expect_words(o->err, "cannot write|curves.csv");
@@ -421,11 +435,12 @@ static bool data_here(void) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_cell),      cmocka_unit_test(resume),
-        cmocka_unit_test(repeat_in_parts), cmocka_unit_test(runs_add_up),
-        cmocka_unit_test(diverged),        cmocka_unit_test(best_test),
-        cmocka_unit_test(stopped),         cmocka_unit_test(foreign_header),
-        cmocka_unit_test(unwritable),      cmocka_unit_test(full_disk),
+        cmocka_unit_test(every_cell),     cmocka_unit_test(figures),
+        cmocka_unit_test(resume),         cmocka_unit_test(repeat_in_parts),
+        cmocka_unit_test(runs_add_up),    cmocka_unit_test(diverged),
+        cmocka_unit_test(best_test),      cmocka_unit_test(stopped),
+        cmocka_unit_test(foreign_header), cmocka_unit_test(unwritable),
+        cmocka_unit_test(full_disk),
     };
     if (argc != 3)
         return 2;
