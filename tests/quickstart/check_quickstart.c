@@ -89,6 +89,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(plain_nets_degrade_and_residual_nets_do_not),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    csv_free(&runs);
+    csv_table_free(&runs);
     return !!failed;
 }
