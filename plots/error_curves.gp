@@ -2,7 +2,7 @@
 # dashed, the same axes everywhere, one colour a depth.
 #   $lines  index j: iteration, error %, least, greatest (over seeds)   line_style[j]
 #   $marks  index p: iteration, error %, line type: the last value before a run of panel p diverged
-#   panel p: panel_title[p], lines line_first[p]..line_last[p], labels label_first[p]..label_last[p]
+#   panel p: panel_title_1[p] and _2[p], lines line_first[p]..line_last[p], labels label_first[p]..label_last[p]
 set multiplot layout panel_rows, panel_columns \
     margins screen margin_left, 1 - margin_right, margin_bottom, 1 - margin_top \
     spacing screen gap_x, gap_y
@@ -16,11 +16,11 @@ do for [p = 1:panels] {
         set label k label_text[k] at first x_max, first label_y[k] offset 0.6, 0 left \
             textcolor ls label_style[k] noenhanced
     }
-    set title panel_title[p] noenhanced
+    set title panel_title_1[p] . (panel_title_2[p] eq '' ? '' : "\n" . panel_title_2[p]) noenhanced
     set xlabel (p > panels - panel_columns ? x_label : '')
     set ylabel ((p - 1) % panel_columns == 0 ? 'error (%)' : '')
     if (p == 1) {
-        set key at screen 0.5, screen 0.01 center bottom horizontal maxrows 1 samplen 3
+        set key at screen 0.5, screen 5.0 / height center bottom horizontal maxrows 1 samplen 3
     } else {
         unset key
     }

@@ -6,7 +6,6 @@
 set yrange [0:y_max]
 set ylabel 'final error (%)'
 set errorbars 0
-set key outside right top Left reverse samplen 2.5 spacing 1.3
 plot for [j = 1:lines] $lines index (j - 1) using (beside($1, line_shift[j])):2 \
          with linespoints ls line_style[j] title line_title[j], \
      for [j = 1:lines] $lines index (j - 1) using (beside($1, line_shift[j])):2:3:4 \

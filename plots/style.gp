@@ -30,6 +30,14 @@ set format '%h'
 set grid xtics ytics back ls 30
 set key noenhanced
 
+# A legend of full height on the right.
+if (exists("legend_width")) {
+    set rmargin at screen 1 - 1.0 * legend_width / width
+    set tmargin at screen 1 - 20.0 / height
+    set key at screen 1 - (legend_width - 15.0) / width, screen 1 - 15.0 / height \
+        left top vertical Left reverse samplen 2.5 width -1 spacing 1.3 maxcols 1 maxrows 1000
+}
+
 # The x axis of figures over depth: a tick at each depth that was run, where there is room.
 # beside(x, s): a place to the right of x by the share s of the axis.
 if (exists("depth_ticks")) {

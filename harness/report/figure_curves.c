@@ -1,6 +1,7 @@
 /* Error against iterations: a panel a series, a colour a depth; test bold, train dashed. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/report/figure.h"
 #include "harness/report/gnuplot.h"
@@ -16,6 +17,8 @@ enum {
     TOP = 35,
     BOTTOM = 85,
     LABEL_HEIGHT = 16,
+    TITLE_LINE = 16,
+    TITLE_LETTERS = 52, /* as many fit over a panel */
 };
 
 typedef struct Label {
@@ -202,25 +205,53 @@ static void put_marks(FILE *script, const Curves *c, double unit, double y_max) 
     fprintf(script, "EOD\n");
 }
 
+/* A title's first line ends at the last ", " within TITLE_LETTERS, or there where there is none;
+ * the second line is the rest. Returns where it begins. */
+static size_t title_break(const char *label) {
+    size_t best = 0;
+    if (strlen(label) <= TITLE_LETTERS)
+        return strlen(label);
+    for (size_t i = 2; i <= TITLE_LETTERS; i++) {
+        if (label[i - 2] == ',' && label[i - 1] == ' ')
+            best = i;
+    }
+    return best ? best : TITLE_LETTERS;
+}
+
+/* Returns whether any title has a second line. */
+static bool put_titles(FILE *script, const Results *results) {
+    bool two = false;
+    for (int line = 1; line <= 2; line++) {
+        fprintf(script, "array panel_title_%d[%d] = [", line, results->series_count);
+        for (int i = 0; i < results->series_count; i++) {
+            char title[LABEL_MAX];
+            const char *label = results->series[i].label;
+            size_t first = title_break(label);
+            snprintf(title, sizeof title, "%s", line == 1 ? label : label + first);
+            if (line == 1)
+                title[first] = '\0';
+            two |= line == 2 && title[0];
+            fprintf(script, "%s", i ? ", " : "");
+            gnuplot_put_string(script, title);
+        }
+        fprintf(script, "]\n");
+    }
+    return two;
+}
+
 static void put_layout(FILE *script, const Results *results) {
     int panels = results->series_count;
-    int columns = panels <= 3   ? panels
-                  : panels == 4 ? 2
-                                : 3,
-        rows = (panels + columns - 1) / columns;
+    int columns = panels <= 3 ? panels : panels == 4 ? 2 : 3;
+    int rows = (panels + columns - 1) / columns;
+    int second_line = put_titles(script, results) ? TITLE_LINE : 0;
+    int top = TOP + second_line, gap_y = GAP_Y + second_line;
     double width = LEFT + RIGHT + columns * PANEL_WIDTH + (columns - 1) * GAP_X;
-    double height = TOP + BOTTOM + rows * PANEL_HEIGHT + (rows - 1) * GAP_Y;
+    double height = top + BOTTOM + rows * PANEL_HEIGHT + (rows - 1) * gap_y;
     fprintf(script, "width = %.0f\nheight = %.0f\n", width, height);
     fprintf(script, "panels = %d\npanel_columns = %d\npanel_rows = %d\n", panels, columns, rows);
     fprintf(script, "margin_left = %.6f\nmargin_right = %.6f\n", LEFT / width, RIGHT / width);
-    fprintf(script, "margin_top = %.6f\nmargin_bottom = %.6f\n", TOP / height, BOTTOM / height);
-    fprintf(script, "gap_x = %.6f\ngap_y = %.6f\n", GAP_X / width, GAP_Y / height);
-    fprintf(script, "array panel_title[%d] = [", panels);
-    for (int i = 0; i < panels; i++) {
-        fprintf(script, "%s", i ? ", " : "");
-        gnuplot_put_string(script, results->series[i].label);
-    }
-    fprintf(script, "]\n");
+    fprintf(script, "margin_top = %.6f\nmargin_bottom = %.6f\n", top / height, BOTTOM / height);
+    fprintf(script, "gap_x = %.6f\ngap_y = %.6f\n", GAP_X / width, gap_y / height);
 }
 
 static void put_curves(FILE *script, Curves *c) {

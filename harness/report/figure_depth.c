@@ -1,12 +1,20 @@
 /* What depends on depth: final error; cost. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/report/figure.h"
 #include "harness/report/gnuplot.h"
 
 /* Pixels. */
-enum { DEPTH_WIDTH = 620, COST_WIDTH = 860, HEIGHT = 400 };
+enum {
+    DEPTH_PLOT = 460,
+    COST_PLOT = 400, /* a panel with its axis */
+    HEIGHT = 400,
+    LEGEND_SAMPLE = 70,
+    LEGEND_LETTER = 8, /* wider than the mean letter */
+    LEGEND_LINE = 21,
+};
 
 typedef const Summary *(*Field)(const Cell *cell);
 
@@ -35,6 +43,19 @@ static void draw(Lines *lines, const Results *results, int series, Field field, 
     }
 }
 
+/* The size of a figure whose legend stands on the right: room for every title. */
+static void put_size(FILE *script, const Results *results, int plot, int letters_more,
+                     int entries) {
+    int letters = 8;
+    for (int i = 0; i < results->series_count; i++) {
+        int length = (int)strlen(results->series[i].label) + letters_more;
+        letters = length > letters ? length : letters;
+    }
+    int legend = LEGEND_SAMPLE + LEGEND_LETTER * letters, high = LEGEND_LINE * (entries + 3);
+    fprintf(script, "width = %d\nheight = %d\nlegend_width = %d\n", plot + legend,
+            high > HEIGHT ? high : HEIGHT, legend);
+}
+
 /* Where runs diverged: depth, height, colour; at the upper edge, series side by side. The first
  * point lies outside of the picture, so that there is always one. */
 static void put_marks(FILE *script, const Results *results, double y_max) {
@@ -44,7 +65,7 @@ static void put_marks(FILE *script, const Results *results, double y_max) {
         const Cell *cell = &results->cells[i];
         if (cell->diverged == 0)
             continue;
-        fprintf(script, "%d %.10g %d\n", cell->depth, y_max * (0.98 - 0.04 * cell->series),
+        fprintf(script, "%d %.10g %d\n", cell->depth, y_max * (0.98 - 0.04 * (cell->series % 20)),
                 style_of(cell->series));
         count++;
     }
@@ -83,8 +104,8 @@ Status depth_data(FILE *script, const Results *results, bool *any) {
     double y_max = lines.count ? fmin(100, nice_ceiling(1.1 * lines.y_max)) : 100;
     *any = lines.count > 0;
     if (*any) {
-        fprintf(script, "width = %d\nheight = %d\nlines = %d\ny_max = %.10g\n", DEPTH_WIDTH, HEIGHT,
-                lines.count, y_max);
+        put_size(script, results, DEPTH_PLOT, (int)strlen(", train"), lines.count);
+        fprintf(script, "lines = %d\ny_max = %.10g\n", lines.count, y_max);
         put_depth_axis(script, results);
         put_marks(script, results, y_max);
         put_shifts(script, results, line_series, lines.count);
@@ -132,8 +153,8 @@ Status cost_data(FILE *script, const Results *results, bool *any) {
     }
     *any = panels > 0;
     if (*any) {
-        fprintf(script, "width = %d\nheight = %d\npanels = %d\n", COST_WIDTH * panels / QUANTITIES,
-                HEIGHT, panels);
+        put_size(script, results, COST_PLOT * panels, 0, results->series_count);
+        fprintf(script, "panels = %d\n", panels);
         put_ints(script, "line_first", first, panels);
         put_ints(script, "line_last", last, panels);
         put_depth_axis(script, results);
