@@ -84,7 +84,8 @@ static void plane_statistics(const CpuProgram *program, const BatchNorm *bn, con
     const Kernels *k = program->cpu->kernels;
     size_t plane = (size_t)bn->pixels * (size_t)k->block;
     double *mean = program->partials, *m2 = mean + (size_t)count * (size_t)bn->padded;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(                                                                 \
+    static) if (cpu_worth_threads((size_t)(count * bn->blocks) * plane))
     for (int i = 0; i < count * bn->blocks; i++)
         k->bn_statistics(mean + i * k->block, m2 + i * k->block, x + (size_t)i * plane, bn->pixels);
 }
@@ -183,7 +184,7 @@ static Status run_forward(CpuProgram *program, const Step *step, int count) {
     int images = images_per_group(program, count), blocks = bn->blocks;
     bool relu = bn->group.relu >= 0;
     prepare(program, bn, x, count);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)(count * blocks) * plane))
     for (int i = 0; i < count * blocks; i++) {
         BnCoef coef = coef_at(bn, i / blocks / images, i % blocks * k->block);
         size_t at = (size_t)i * plane;
@@ -232,7 +233,8 @@ static void reduce(CpuProgram *program, const Step *step, int count, int images)
     const Kernels *k = program->cpu->kernels;
     size_t size = (size_t)bn->pixels * (size_t)k->block;
     double *sum_g = program->partials, *sum_gx = sum_g + (size_t)count * (size_t)bn->padded;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(                                                                 \
+    static) if (cpu_worth_threads((size_t)(count * bn->blocks) * size))
     for (int i = 0; i < count * bn->blocks; i++) {
         BnCoef coef = coef_at(bn, i / bn->blocks / images, i % bn->blocks * k->block);
         BnPlane plane = plane_at(program, step, (size_t)i * size);
@@ -277,7 +279,7 @@ static Status run_backward(CpuProgram *program, const Step *step, int count) {
     finish_sums(program, bn, count, images);
     if (!dx)
         return STATUS_OK;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)(count * blocks) * size))
     for (int i = 0; i < count * blocks; i++) {
         BnCoef coef = coef_at(bn, i / blocks / images, i % blocks * k->block);
         BnPlane plane = plane_at(program, step, (size_t)i * size);

@@ -136,6 +136,12 @@ static inline CpuProgram *cpu_program_of(Program *program) {
 /* The learned values or gradients of a parameter; NULL for id -1. */
 float *cpu_param(CpuState *state, Section section, int param);
 
+/* Is a loop over this many floats worth waking the other threads? Smaller ones lose, most of all
+ * when another process holds a core and a barrier waits for its time slice. */
+static inline bool cpu_worth_threads(size_t floats) {
+    return floats >= 32768;
+}
+
 /* backend.c: sets OpenMP's thread count for one call; the result goes to cpu_threads_leave(). */
 int cpu_threads_enter(const CpuBackend *backend);
 void cpu_threads_leave(int saved);

@@ -68,7 +68,7 @@ static void gather_image(float *x, Shape shape, const DatasetSpec *data, const S
 
 void cpu_gather(float *x, const Batch *batch, Shape shape) {
     size_t image = shape_count(shape);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)batch->count * image))
     for (int n = 0; n < batch->count; n++)
         gather_image(x + (size_t)n * image, shape, &batch->data->spec, &batch->samples[n]);
 }

@@ -8,7 +8,7 @@ static Status run_relu(CpuProgram *program, const Step *step, int count) {
     size_t image = blocked_count(shape_of(program, step->node), k->block);
     float *y = step_buffer(program, step, 0);
     const float *x = step_buffer(program, step, 1);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)count * image))
     for (int n = 0; n < count; n++)
         k->relu(y + (size_t)n * image, x + (size_t)n * image, image);
     return STATUS_OK;
@@ -26,7 +26,7 @@ static Status run_relu_backward(CpuProgram *program, const Step *step, int count
     size_t image = blocked_count(shape_of(program, step->node), k->block);
     float *dx = step_buffer(program, step, 0);
     const float *dy = step_buffer(program, step, 1), *y = step_buffer(program, step, 2);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)count * image))
     for (int n = 0; n < count; n++) {
         size_t at = (size_t)n * image;
         k->relu_backward(dx + at, dy + at, y + at, image);
@@ -58,7 +58,7 @@ static Status run_add(CpuProgram *program, const Step *step, int count) {
     size_t image = blocked_count(shape_of(program, step->node), k->block);
     float *y = step_buffer(program, step, 0);
     const float *a = step_buffer(program, step, 1), *b = step_buffer(program, step, 2);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)count * image))
     for (int n = 0; n < count; n++) {
         size_t at = (size_t)n * image;
         k->sum(y + at, a + at, b + at, image);

@@ -8,7 +8,8 @@ size_t layout_position(Shape shape, size_t i, int block) {
 
 void layout_pack(float *y, const float *x, Shape shape, int count, int block) {
     int blocks = channel_blocks(shape.c, block), pixels = pixels_of(shape);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(                                                                 \
+    static) if (cpu_worth_threads((size_t)(count * blocks * pixels * block)))
     for (int plane = 0; plane < count * blocks; plane++) {
         int n = plane / blocks, first = plane % blocks * block;
         float *to = y + (size_t)plane * (size_t)pixels * (size_t)block;
@@ -23,7 +24,7 @@ void layout_pack(float *y, const float *x, Shape shape, int count, int block) {
 
 void layout_unpack(float *y, const float *x, Shape shape, int count, int block) {
     size_t pixels = (size_t)pixels_of(shape), image = blocked_count(shape, block);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)count * image))
     for (int row = 0; row < count * shape.c; row++) {
         int n = row / shape.c, c = row % shape.c;
         const float *from =

@@ -52,7 +52,8 @@ static void renew_weight(const CpuProgram *program, Linear *linear, int node) {
     const float *w = cpu_param(program->state, SECTION_VALUE, node_of(program, node)->weight);
     if (linear->version == program->state->version)
         return;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(                                                                 \
+    static) if (cpu_worth_threads((size_t)linear->features * linear->depth))
     for (int k = 0; k < linear->features; k++)
         for (size_t i = 0; i < linear->depth; i++)
             linear->weight[(size_t)k * linear->wide + linear->position[i]] =
@@ -80,7 +81,8 @@ static Status run_forward(CpuProgram *program, const Step *step, int count) {
     float *y = step_buffer(program, step, 0);
     const float *x = step_buffer(program, step, 1);
     renew_weight(program, linear, step->node);
-#pragma omp parallel for collapse(2) schedule(static)
+#pragma omp parallel for collapse(2) schedule(                                                     \
+    static) if (cpu_worth_threads((size_t)count * linear->wide * (size_t)linear->features / 8))
     for (int n = 0; n < count; n += ROWS)
         for (int k = 0; k < linear->features; k += COLS)
             kernels->gemm_dot(y + (size_t)n * (size_t)linear->padded + k, linear->padded,
@@ -109,7 +111,8 @@ static Status run_data(CpuProgram *program, const Step *step, int count) {
     float *dx = step_buffer(program, step, 0);
     const float *dy = step_buffer(program, step, 1);
     renew_weight(program, linear, step->node);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(                                                                 \
+    static) if (cpu_worth_threads((size_t)count * linear->wide * (size_t)linear->features / 8))
     for (int n = 0; n < count; n += ROWS)
         kernels->gemm_axpy(dx + (size_t)n * linear->wide, dy + (size_t)n * (size_t)linear->padded,
                            (size_t)linear->padded, 1, linear->weight, linear->wide,
@@ -133,7 +136,8 @@ static Status run_weights(CpuProgram *program, const Step *step, int count) {
     const float *x = step_buffer(program, step, 0), *dy = step_buffer(program, step, 1);
     float *dw = cpu_param(program->state, SECTION_GRADIENT, node->weight);
     float *db = cpu_param(program->state, SECTION_GRADIENT, node->bias);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(                                                                 \
+    static) if (cpu_worth_threads((size_t)count * linear->wide * (size_t)linear->features / 8))
     for (int k = 0; k < linear->features; k += ROWS) {
         int rows = least(ROWS, linear->features - k);
         float *wide = linear->gradient + (size_t)k * linear->wide;

@@ -99,7 +99,7 @@ static Status run_sum(CpuProgram *program, const Step *step, int count) {
     size_t image = blocked_count(shape_of(program, step->node), program->cpu->block);
     float *y = step_buffer(program, step, 0);
     const float *a = step_buffer(program, step, 1), *b = step_buffer(program, step, 2);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)count * image))
     for (int n = 0; n < count; n++)
         k->sum(y + (size_t)n * image, a + (size_t)n * image, b + (size_t)n * image, image);
     return STATUS_OK;

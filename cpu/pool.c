@@ -31,9 +31,10 @@ static Status run_forward(CpuProgram *program, const Step *step, int count) {
     const float *x = step_buffer(program, step, 1);
     int32_t *index = (int32_t *)step_buffer(program, step, 2);
     size_t in, out;
+    int planes = planes_of(program, step->node, count);
     plane_sizes(program, step->node, &in, &out);
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < planes_of(program, step->node, count); i++) {
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)planes * in))
+    for (int i = 0; i < planes; i++) {
         size_t from = (size_t)i * in, to = (size_t)i * out;
         if (max)
             k->max_pool(y + to, index ? index + to : NULL, x + from, &shape);
@@ -61,9 +62,10 @@ static Status run_backward(CpuProgram *program, const Step *step, int count) {
     const float *dy = step_buffer(program, step, 1);
     const int32_t *index = (const int32_t *)step_buffer(program, step, 2);
     size_t in, out;
+    int planes = planes_of(program, step->node, count);
     plane_sizes(program, step->node, &in, &out);
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < planes_of(program, step->node, count); i++) {
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)planes * in))
+    for (int i = 0; i < planes; i++) {
         size_t to = (size_t)i * in, from = (size_t)i * out;
         if (max)
             k->max_pool_backward(dx + to, dy + from, index + from, &shape);

@@ -31,7 +31,7 @@ static int row_length(const CpuProgram *program, int node) {
 static Status run_forward(CpuProgram *program, const Step *step, int count) {
     int classes = node_in(program->net, step->node).c, row = row_length(program, step->node);
     const float *x = step_buffer(program, step, 0);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)(count * row) * 16))
     for (int n = 0; n < count; n++) {
         const float *logits = x + (size_t)n * (size_t)row;
         program->image_loss[n] = log_sum_exp(logits, classes) - logits[program->labels[n]];
@@ -55,7 +55,7 @@ static Status run_backward(CpuProgram *program, const Step *step, int count) {
     const float *x = step_buffer(program, step, 0);
     float *dx = step_buffer(program, step, 1);
     memset(dx, 0, (size_t)count * (size_t)row * sizeof *dx);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)(count * row) * 16))
     for (int n = 0; n < count; n++) {
         const float *logits = x + (size_t)n * (size_t)row;
         double shift = log_sum_exp(logits, classes);

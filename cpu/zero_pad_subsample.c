@@ -30,7 +30,7 @@ static Status run_forward(CpuProgram *program, const Step *step, int count) {
     size_t image_in = blocked_count(in, program->cpu->block);
     size_t image_out = blocked_count(out, program->cpu->block);
     float *y = step_buffer(program, step, 0), *x = step_buffer(program, step, 1);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)count * image_in))
     for (int n = 0; n < count; n++) {
         memset(y + (size_t)n * image_out, 0, image_out * sizeof *y);
         for (int c = 0; c < in.c; c++)
@@ -52,7 +52,7 @@ static Status run_backward(CpuProgram *program, const Step *step, int count) {
     size_t image_in = blocked_count(in, program->cpu->block);
     size_t image_out = blocked_count(out, program->cpu->block);
     float *dx = step_buffer(program, step, 0), *dy = step_buffer(program, step, 1);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)count * image_in))
     for (int n = 0; n < count; n++) {
         memset(dx + (size_t)n * image_in, 0, image_in * sizeof *dx);
         for (int c = 0; c < in.c; c++)
