@@ -1,9 +1,13 @@
 /* harness: the program. Finds the subcommand and hands over; the only place that exits. */
+#include <archive.h>
 #include <csv.h>
+#include <curl/curl.h>
+#include <nettle/version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "harness/base/cli.h"
 #include "harness/base/version.h"
@@ -43,6 +47,10 @@ static int version(void) {
     printf("compiler  %s\n", version_compiler());
     printf("flags     %s\n", version_flags());
     printf("libcsv    %d.%d.%d\n", CSV_MAJOR, CSV_MINOR, CSV_RELEASE);
+    printf("nettle    %d.%d\n", nettle_version_major(), nettle_version_minor());
+    printf("zlib      %s\n", zlibVersion());
+    printf("libcurl   %s\n", curl_version_info(CURLVERSION_NOW)->version);
+    printf("archive   %s\n", archive_version_string());
     for (int i = 0; i < count; i++) {
         Backend *backend;
         BackendOptions options = {.threads = 1};

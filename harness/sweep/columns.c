@@ -96,9 +96,11 @@ static const Column independent[] = {
      "kernel of the first convolution"},
     {"bottleneck_stride", COLUMN_CHOICE, AT(bottleneck_stride), NO_RANGE, NULL, "1x1", "3x3", "1x1",
      "which convolution of a bottleneck has the stride"},
-    {"select", COLUMN_CHOICE, AT(select), NO_RANGE, NULL, "last|best_test", "best_validation",
+    {"select", COLUMN_CHOICE, AT(select), NO_RANGE, NULL, "last|best_validation|best_test", NULL,
      "last",
-     "which evaluation is the result: the last, or the one with the least test error (optimistic)"},
+     "which evaluation is the result: the last; the one with the least error on a tenth of the "
+     "training images, held back by seed, classes balanced; the one with the least test error "
+     "(optimistic)"},
 };
 
 static const ResultColumn result[] = {
@@ -114,6 +116,7 @@ static const ResultColumn result[] = {
     {"train_eval_error_pct", false, "of the same"},
     {"test_loss", false, "in evaluation mode on the test images"},
     {"test_error_pct", false, "of the same: the result"},
+    {"validation_error_pct", false, "of the training images held back; empty when none are"},
     {"best_test_error_pct", false, "the least of all evaluations: an optimistic number"},
     {"best_iteration", false, "when that was"},
     {"selected_iteration", false, "the evaluation that the error and loss columns describe"},
@@ -152,6 +155,7 @@ static const ResultColumn curve[] = {
     {"train_eval_error_pct", false, "as in runs.csv"},
     {"test_loss", false, "as in runs.csv"},
     {"test_error_pct", false, "as in runs.csv"},
+    {"validation_error_pct", false, "as in runs.csv"},
     {"seconds", true, "since the run began"},
 };
 

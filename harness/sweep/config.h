@@ -14,7 +14,7 @@
 /* Values of the choice columns; the order is that of their choices in columns.c. */
 typedef enum Augment { AUGMENT_NONE, AUGMENT_FLIP, AUGMENT_CROP, AUGMENT_CROP_FLIP } Augment;
 typedef enum OptimizerChoice { CHOOSE_SGD, CHOOSE_ADAM } OptimizerChoice;
-typedef enum Select { SELECT_LAST, SELECT_BEST_TEST } Select;
+typedef enum Select { SELECT_LAST, SELECT_BEST_VALIDATION, SELECT_BEST_TEST } Select;
 
 /* A word that stands for 0 (train_size = all) is said in brackets. */
 typedef struct RunConfig {

@@ -144,6 +144,7 @@ Status estimate_run(Sweep *sweep, const RunConfig *config, Pace *pace, Estimate 
     Net *net = NULL;
     TRY(data_shape(config->dataset, &shape, &classes, &train, &test));
     train = config->train_size ? (int)config->train_size : train;
+    train -= run_held_back(config, train);
     test = config->test_size ? (int)config->test_size : test;
     ModelSpec spec = config_model(config, shape, classes);
     TRY(model_build(&spec, &net));

@@ -31,6 +31,12 @@ static Status check_data(const RunConfig *config, Shape *shape, int *classes) {
     if (config->train_size > train)
         return status_fail(STATUS_BAD_INPUT, "train_size: %lld, but %s has %d training images",
                            (long long)config->train_size, config->dataset, train);
+    if (config->select == SELECT_BEST_VALIDATION && config->train_size &&
+        config->train_size < 10 * (int64_t)*classes)
+        return status_fail(STATUS_BAD_INPUT,
+                           "select: best_validation holds back a tenth of the training images; "
+                           "with %d classes at least %d are needed, not %lld",
+                           *classes, 10 * *classes, (long long)config->train_size);
     if (config->test_size > test)
         return status_fail(STATUS_BAD_INPUT, "test_size: %lld, but %s has %d test images",
                            (long long)config->test_size, config->dataset, test);

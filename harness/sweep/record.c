@@ -92,7 +92,8 @@ static void put_errors(Line *line, const CurveRow *row) {
                                      .train_eval_loss = NAN,
                                      .train_eval_error_pct = NAN,
                                      .test_loss = NAN,
-                                     .test_error_pct = NAN};
+                                     .test_error_pct = NAN,
+                                     .validation_error_pct = NAN};
     row = row ? row : &nothing;
     put_loss(line, "train_loss", row->train_loss);
     put_percent(line, "train_error_pct", row->train_error_pct);
@@ -100,6 +101,7 @@ static void put_errors(Line *line, const CurveRow *row) {
     put_percent(line, "train_eval_error_pct", row->train_eval_error_pct);
     put_loss(line, "test_loss", row->test_loss);
     put_percent(line, "test_error_pct", row->test_error_pct);
+    put_percent(line, "validation_error_pct", row->validation_error_pct);
 }
 
 static void put_iteration(Line *line, const char *column, const CurveRow *row) {

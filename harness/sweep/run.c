@@ -13,12 +13,13 @@ typedef struct Training {
     const RunConfig *config;
     const SweepHooks *hooks;
     RunFacts facts;
-    int32_t *train, *test;
+    int32_t *images; /* training images, with those held back */
+    int32_t *train, *validation, *test;
     Normalization normalization;
     TrainSpec spec;
     Net *net;
     FILE *curves;
-    CurveRow best;
+    CurveRow best, best_validation; /* the first with the least error */
     bool evaluated;
     const TrainResult *result;
 } Training;
@@ -33,11 +34,18 @@ static Status choose_images(Training *t, const DataSource *source) {
     TrainSpec *spec = &t->spec;
     spec->train_set = &source->train;
     spec->test_set = &source->test;
-    TRY(data_subset(&source->train, (int)c->train_size, &t->train, &spec->train_count));
+    int count;
+    TRY(data_subset(&source->train, (int)c->train_size, &t->images, &count));
     TRY(data_subset(&source->test, (int)c->test_size, &t->test, &spec->test_count));
-    spec->train = t->train;
+    spec->validation_count = run_held_back(c, count);
+    spec->train_count = count - spec->validation_count;
+    if (spec->validation_count)
+        TRY(data_split(&source->train, t->images, count, spec->validation_count, (uint64_t)c->seed,
+                       &t->train, &t->validation));
+    spec->train = t->train ? t->train : t->images;
+    spec->validation = t->validation;
     spec->test = t->test;
-    TRY(normalization_make((Normalize)c->normalize, &source->train, t->train, spec->train_count,
+    TRY(normalization_make((Normalize)c->normalize, &source->train, spec->train, spec->train_count,
                            &t->normalization));
     spec->normalization = &t->normalization;
     return STATUS_OK;
@@ -88,6 +96,8 @@ static Status on_curve(void *context, const CurveRow *row) {
     TRY(output_flush("a run's curves.csv", t->curves));
     if (!t->evaluated || row->test_error_pct < t->best.test_error_pct)
         t->best = *row;
+    if (!t->evaluated || row->validation_error_pct < t->best_validation.validation_error_pct)
+        t->best_validation = *row;
     t->evaluated = true;
     if (t->hooks->curve)
         t->hooks->curve(t->hooks->context, row);
@@ -101,9 +111,9 @@ static void on_progress(void *context, const TrainProgress *progress) {
 
 static Status write_run(FILE *file, void *context) {
     const Training *t = context;
-    const CurveRow *best = t->evaluated ? &t->best : NULL, *chosen = NULL;
-    if (!t->result->diverged)
-        chosen = t->config->select == SELECT_BEST_TEST ? best : &t->result->last;
+    const CurveRow *choices[] = {&t->result->last, &t->best_validation, &t->best};
+    const CurveRow *best = t->evaluated ? &t->best : NULL;
+    const CurveRow *chosen = t->result->diverged ? NULL : choices[t->config->select];
     record_runs_header(file);
     record_run(file, t->config, &t->facts, t->result, chosen, best);
     return STATUS_OK;
@@ -130,7 +140,9 @@ out:
         fclose(t.curves);
     normalization_free(&t.normalization);
     net_destroy(t.net);
+    free(t.images);
     free(t.train);
+    free(t.validation);
     free(t.test);
     return status;
 }

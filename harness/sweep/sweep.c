@@ -7,6 +7,10 @@
 #include "harness/sweep/record.h"
 #include "net/cost.h"
 
+int run_held_back(const RunConfig *config, int train_count) {
+    return config->select == SELECT_BEST_VALIDATION ? train_count / 10 : 0; /* 5,000 of 50,000 */
+}
+
 int64_t run_iterations(const RunConfig *config, int train_count) {
     if (config->iterations)
         return config->iterations;
@@ -77,6 +81,7 @@ static Status training_work(SweepRun *run, const DataSource *source) {
     Net *net;
     ModelSpec spec = config_model(&run->config, source->train.shape, source->train.classes);
     int train_count = run->config.train_size ? (int)run->config.train_size : source->train.count;
+    train_count -= run_held_back(&run->config, train_count);
     TRY(model_build(&spec, &net));
     run->work = net_train_flops(net) * (double)run->config.batch *
                 (double)run_iterations(&run->config, train_count);

@@ -51,7 +51,9 @@ Status sweep_rebuild(const Sweep *sweep);
 Status sweep_backend(Sweep *sweep, const RunConfig *config, Backend **backend);
 /* A loaded data set; NULL when it is not. */
 const DataSource *sweep_source(const Sweep *sweep, const char *name);
-/* Iterations of a run over train_count images. */
+/* How many of a run's training images are held back for validation. */
+int run_held_back(const RunConfig *config, int train_count);
+/* Iterations of a run over train_count images, those held back not among them. */
 int64_t run_iterations(const RunConfig *config, int train_count);
 
 #endif

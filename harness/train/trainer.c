@@ -163,11 +163,15 @@ static Status recalibrate(Run *run) {
 
 /* ---- evaluation ---- */
 
-static Status evaluate_both(Run *run, Evaluation *clean, Evaluation *test) {
-    if (run->spec->bn_eval == BN_EVAL_RECALIBRATED)
+static Status evaluate_all(Run *run, Evaluation *clean, Evaluation *test, Evaluation *held) {
+    const TrainSpec *spec = run->spec;
+    *held = (Evaluation){.error_pct = NAN};
+    if (spec->bn_eval == BN_EVAL_RECALIBRATED)
         TRY(recalibrate(run));
     TRY(evaluate(run->eval, run->train_data, run->clean, run->clean_count, clean));
-    return evaluate(run->eval, run->test_data, run->spec->test, run->spec->test_count, test);
+    if (spec->validation_count)
+        TRY(evaluate(run->eval, run->train_data, spec->validation, spec->validation_count, held));
+    return evaluate(run->eval, run->test_data, spec->test, spec->test_count, test);
 }
 
 static double epoch_of(const Run *run, int64_t iteration) {
@@ -176,11 +180,11 @@ static double epoch_of(const Run *run, int64_t iteration) {
 
 /* A curve row after `done` iterations; *diverged when the numbers are no longer finite. */
 static Status evaluate_now(Run *run, int64_t done, double lr, bool *diverged) {
-    Evaluation clean, test;
+    Evaluation clean, test, held;
     bool finite;
     int bad;
     TRY(parameters_finite(run->state, &finite, &bad));
-    TRY(evaluate_both(run, &clean, &test));
+    TRY(evaluate_all(run, &clean, &test, &held));
     *diverged = !finite || !isfinite(clean.loss) || !isfinite(test.loss);
     if (*diverged)
         return STATUS_OK;
@@ -194,6 +198,7 @@ static Status evaluate_now(Run *run, int64_t done, double lr, bool *diverged) {
                       .train_eval_error_pct = clean.error_pct,
                       .test_loss = test.loss,
                       .test_error_pct = test.error_pct,
+                      .validation_error_pct = held.error_pct,
                       .seconds = now() - run->started};
     run->since_eval = (Metrics){0};
     run->result->best_test_error_pct = fmin(run->result->best_test_error_pct, row->test_error_pct);
@@ -281,7 +286,8 @@ Status train_run(const TrainSpec *spec, const Net *net, Backend *backend, const 
                                   .train_eval_loss = NAN,
                                   .train_eval_error_pct = NAN,
                                   .test_loss = NAN,
-                                  .test_error_pct = NAN};
+                                  .test_error_pct = NAN,
+                                  .validation_error_pct = NAN};
     tear_down(&run);
     return status;
 }

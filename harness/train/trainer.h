@@ -21,6 +21,8 @@ typedef struct TrainSpec {
     const ImageSet *train_set, *test_set;
     const int32_t *train, *test; /* image numbers; borrowed */
     int train_count, test_count;
+    const int32_t *validation; /* images of train_set that are held back; or NULL */
+    int validation_count;
     const Normalization *normalization;
     int crop_pad; /* 0: no crop */
     bool flip, shuffle;
@@ -49,7 +51,8 @@ typedef struct CurveRow {
     double train_loss, train_error_pct;           /* running, train mode */
     double train_eval_loss, train_eval_error_pct; /* clean subset, eval mode */
     double test_loss, test_error_pct;
-    double seconds; /* since the run began, evaluations included */
+    double validation_error_pct; /* eval mode; NaN when none are held back */
+    double seconds;              /* since the run began, evaluations included */
 } CurveRow;
 
 typedef struct TrainProgress {

@@ -190,7 +190,6 @@ static void later(void **state) {
     refused("block", "bottleneck", "not available yet");
     refused("init_weights", "some/file", "not available yet");
     refused("first_kernel", "7", "not available yet");
-    refused("select", "best_validation", "not available yet");
 }
 
 static void unknown_columns(void **state) {

@@ -131,6 +131,7 @@ static void combinations(void **state) {
     refused("dataset,train_size\nmnist,60001\n", "", NULL, "e.csv:2:7: ~train_size~60000");
     refused("dataset,test_size\ncifar10,10001\n", "", NULL, "e.csv:2:9: ~test_size~10000");
     refused("dataset,normalize\nmnist,imagenet\n", "", NULL, "e.csv:2:7: ~three channels");
+    refused("train_size,select\n99,best_validation\n", "", NULL, "e.csv:2:4: ~select~100");
     refused("batch,bn_group\n128,48\n", "", NULL, "e.csv:2:5: ~bn_group");
     refused("iterations,epochs\n10,2\n", "", NULL, "e.csv:2:4: ~epochs~leave one out");
     refused("depth,block\n8,bottleneck\n", "", NULL, "e.csv:2:3: ~block~not available yet");

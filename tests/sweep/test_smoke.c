@@ -185,6 +185,7 @@ static void check_result(const CsvTable *runs, int row) {
     cell_is(runs, row, "status", "done");
     cell_is(runs, row, "diverged_at", "");
     cell_is(runs, row, "iterations_done", "20");
+    cell_is(runs, row, "validation_error_pct", "");
     cell_is(runs, row, "selected_iteration", "20");
     cell_is(runs, row, "train_images", "200");
     cell_is(runs, row, "test_images", "100");
@@ -357,6 +358,29 @@ static void best_test(void **state) {
     csv_table_free(&curves);
 }
 
+/* A tenth is held back: neither trained on nor left out of the account. */
+static void best_validation(void **state) {
+    (void)state;
+    run_smoke("--out v --rows 2 --set select=best_validation --set eval_every=1", 0, "v/runs.csv");
+    CsvTable runs = table_of("v/runs.csv"), curves = table_of("v/curves.csv");
+    int best = 0;
+    for (int row = 0; row < curves.rows; row++) {
+        is_share(&curves, row, "validation_error_pct", TRAIN / 10);
+        if (number(&curves, row, "validation_error_pct") <
+            number(&curves, best, "validation_error_pct"))
+            best = row;
+    }
+    assert_int_equal(curves.rows, ITERATIONS);
+    cell_is(&runs, 0, "train_images", "180");
+    cell_is(&curves, 0, "epoch", "0.1111"); /* 20 of 180 */
+    is_share(&runs, 0, "train_eval_error_pct", TRAIN - TRAIN / 10);
+    cell_is(&runs, 0, "selected_iteration", csv_get(&curves, best, "iteration"));
+    cell_is(&runs, 0, "test_error_pct", csv_get(&curves, best, "test_error_pct"));
+    cell_is(&runs, 0, "validation_error_pct", csv_get(&curves, best, "validation_error_pct"));
+    csv_table_free(&runs);
+    csv_table_free(&curves);
+}
+
 /* Ctrl-C: what is finished is kept, the stopped run has no row, the next call goes on. */
 static void stopped(void **state) {
     (void)state;
@@ -435,12 +459,12 @@ static bool data_here(void) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_cell),     cmocka_unit_test(figures),
-        cmocka_unit_test(resume),         cmocka_unit_test(repeat_in_parts),
-        cmocka_unit_test(runs_add_up),    cmocka_unit_test(diverged),
-        cmocka_unit_test(best_test),      cmocka_unit_test(stopped),
-        cmocka_unit_test(foreign_header), cmocka_unit_test(unwritable),
-        cmocka_unit_test(full_disk),
+        cmocka_unit_test(every_cell),  cmocka_unit_test(figures),
+        cmocka_unit_test(resume),      cmocka_unit_test(repeat_in_parts),
+        cmocka_unit_test(runs_add_up), cmocka_unit_test(diverged),
+        cmocka_unit_test(best_test),   cmocka_unit_test(best_validation),
+        cmocka_unit_test(stopped),     cmocka_unit_test(foreign_header),
+        cmocka_unit_test(unwritable),  cmocka_unit_test(full_disk),
     };
     if (argc != 3)
         return 2;
