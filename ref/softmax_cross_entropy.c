@@ -19,10 +19,11 @@ static bool wrong(const double *x, int label, int C) {
 void ref_softmax_cross_entropy_forward(double *loss, double *p, int64_t *errors, const double *x,
                                        const int32_t *labels, int N, int C) {
     for (int n = 0; n < N; n++, x += C, p += C) {
-        double most = x[0], sum = 0;
+        double most = x[0];
         for (int c = 1; c < C; c++)
             most = x[c] > most ? x[c] : most;
-        for (int c = 0; c < C; c++)
+        double sum = exp(x[0] - most);
+        for (int c = 1; c < C; c++)
             sum += exp(x[c] - most);
         for (int c = 0; c < C; c++)
             p[c] = exp(x[c] - most) / sum;

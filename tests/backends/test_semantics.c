@@ -237,6 +237,7 @@ static void relu_and_pools_let_a_nan_through(void **state) {
     Rig rig;
     rig_open(&rig, backend_name, 2, net, 2, NULL);
     rig.images[5] = NAN;
+    rig_reload(&rig);
     Program *program = rig_program(&rig, MODE_TRAIN, 0, NULL, 0);
     Batch batch = rig_batch(&rig);
     Metrics metrics;

@@ -97,6 +97,7 @@ static void on_plane(void (*build)(Net *, int), TapKind kind, const float *plane
     Rig rig;
     rig_open(&rig, backend_name, 1, net, 1, NULL);
     memcpy(rig.images, plane, H * W * sizeof *plane);
+    rig_reload(&rig);
     Tap taps[] = {{1, kind}, {1, TAP_VALUE}, {0, TAP_GRADIENT}};
     Program *program = rig_program(&rig, MODE_TRAIN, 0, taps, 3);
     Batch batch = rig_batch(&rig);

@@ -9,6 +9,14 @@ typedef struct Numbers {
     const float *narrow;
 } Numbers;
 
+static Numbers wide(const double *values) {
+    return (Numbers){.wide = values};
+}
+
+static Numbers narrow(const float *values) {
+    return (Numbers){.narrow = values};
+}
+
 static double at(Numbers numbers, size_t i) {
     return numbers.wide ? numbers.wide[i] : (double)numbers.narrow[i];
 }
@@ -55,18 +63,17 @@ static bool compare(const char *name, Numbers got, Numbers want, size_t count,
 
 bool compare_doubles(const char *name, const double *got, const double *want, size_t count,
                      CompareTolerance tolerance, const char *repro) {
-    return compare(name, (Numbers){.wide = got}, (Numbers){.wide = want}, count, tolerance, repro);
+    return compare(name, wide(got), wide(want), count, tolerance, repro);
 }
 
 bool compare_floats(const char *name, const float *got, const float *want, size_t count,
                     CompareTolerance tolerance, const char *repro) {
-    return compare(name, (Numbers){.narrow = got}, (Numbers){.narrow = want}, count, tolerance,
-                   repro);
+    return compare(name, narrow(got), narrow(want), count, tolerance, repro);
 }
 
 bool compare_norm(const char *name, const float *got, const float *want, size_t count,
                   CompareTolerance tolerance, const char *repro) {
-    if (!all_finite(name, (Numbers){.narrow = got}, (Numbers){.narrow = want}, count, repro))
+    if (!all_finite(name, narrow(got), narrow(want), count, repro))
         return false;
     double away = 0, size = 0;
     for (size_t i = 0; i < count; i++) {

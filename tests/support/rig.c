@@ -28,6 +28,15 @@ void rig_reset(Rig *rig) {
     }
 }
 
+void rig_reload(Rig *rig) {
+    DatasetSpec spec = {.count = rig->batch,
+                        .shape = rig->net->nodes[0].out,
+                        .floats = rig->images,
+                        .labels = rig->labels};
+    dataset_destroy(rig->data);
+    OK(dataset_create(rig->backend, &spec, &rig->data));
+}
+
 static void make_data(Rig *rig) {
     const Net *net = rig->net;
     size_t count = (size_t)rig->batch * shape_count(net->nodes[0].out);
@@ -38,11 +47,7 @@ static void make_data(Rig *rig) {
     random_uniform("dy", outputs, -1, 1, rig->dy);
     uint32_t classes = net_has_loss(net) ? (uint32_t)node_in(net, net->node_count - 1).c : 1;
     random_below("labels", (size_t)rig->batch, classes, rig->labels);
-    DatasetSpec spec = {.count = rig->batch,
-                        .shape = net->nodes[0].out,
-                        .floats = rig->images,
-                        .labels = rig->labels};
-    OK(dataset_create(rig->backend, &spec, &rig->data));
+    rig_reload(rig);
     for (int i = 0; i < rig->batch; i++)
         rig->samples[i] = (Sample){.index = i};
 }

@@ -24,6 +24,8 @@ typedef struct Rig {
 void rig_open(Rig *rig, const char *backend, int threads, Net *net, int batch,
               const Optimizer *optimizer);
 void rig_close(Rig *rig);
+/* After images or labels have been changed: a backend may hold a copy of them. */
+void rig_reload(Rig *rig);
 /* Writes the random parameters again. */
 void rig_reset(Rig *rig);
 Program *rig_program(Rig *rig, Mode mode, int bn_group, const Tap *taps, int tap_count);
