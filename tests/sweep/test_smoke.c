@@ -344,6 +344,13 @@ static void diverged(void **state) {
     assert_non_null(strstr(program_run(line)->err, "finished already")); /* a result, too */
 }
 
+/* One thread is all that ref has: "auto" and "1" are one run, and that is told. */
+static void same_run_after_resolving(void **state) {
+    (void)state;
+    run_smoke("--out k --set backend=ref --set threads=auto|1", 2, "same run|'auto'");
+    assert_false(exists("k"));
+}
+
 static void best_test(void **state) {
     (void)state;
     run_smoke("--out s --rows 2 --set select=best_test --set eval_every=1", 0, "s/runs.csv");
@@ -459,12 +466,19 @@ static bool data_here(void) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_cell),  cmocka_unit_test(figures),
-        cmocka_unit_test(resume),      cmocka_unit_test(repeat_in_parts),
-        cmocka_unit_test(runs_add_up), cmocka_unit_test(diverged),
-        cmocka_unit_test(best_test),   cmocka_unit_test(best_validation),
-        cmocka_unit_test(stopped),     cmocka_unit_test(foreign_header),
-        cmocka_unit_test(unwritable),  cmocka_unit_test(full_disk),
+        cmocka_unit_test(every_cell),
+        cmocka_unit_test(figures),
+        cmocka_unit_test(resume),
+        cmocka_unit_test(repeat_in_parts),
+        cmocka_unit_test(runs_add_up),
+        cmocka_unit_test(diverged),
+        cmocka_unit_test(same_run_after_resolving),
+        cmocka_unit_test(best_test),
+        cmocka_unit_test(best_validation),
+        cmocka_unit_test(stopped),
+        cmocka_unit_test(foreign_header),
+        cmocka_unit_test(unwritable),
+        cmocka_unit_test(full_disk),
     };
     if (argc != 3)
         return 2;
