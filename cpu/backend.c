@@ -57,8 +57,10 @@ static void fill_info(CpuBackend *cpu) {
 
 static void cpu_close(Backend *backend) {
     CpuBackend *cpu = cpu_backend_of(backend);
-    if (cpu->stream)
-        dnnl_stream_destroy(cpu->stream);
+    for (int i = 0; cpu->stream && i < cpu->threads; i++)
+        if (cpu->stream[i])
+            dnnl_stream_destroy(cpu->stream[i]);
+    free(cpu->stream);
     if (cpu->engine)
         dnnl_engine_destroy(cpu->engine);
     free(cpu);
@@ -79,8 +81,12 @@ static Status cpu_open(const BackendOptions *options, Backend **backend) {
     cpu->block = cpu->kernels->block;
     fill_info(cpu);
     DNNL_CHECK(dnnl_engine_create(&cpu->engine, dnnl_cpu, 0), "opening the CPU");
-    DNNL_CHECK(dnnl_stream_create(&cpu->stream, cpu->engine, dnnl_stream_default_flags),
-               "opening the CPU");
+    cpu->stream = calloc((unsigned)cpu->threads, sizeof *cpu->stream);
+    if (!cpu->stream)
+        CHECK(status_fail(STATUS_NO_MEMORY, "no memory for %d threads", cpu->threads));
+    for (int i = 0; i < cpu->threads; i++)
+        DNNL_CHECK(dnnl_stream_create(&cpu->stream[i], cpu->engine, dnnl_stream_default_flags),
+                   "opening the CPU");
 out:
     if (status == STATUS_OK)
         *backend = &cpu->base;

@@ -5,6 +5,7 @@
  * y stay zero and dw of pad channels is dropped. */
 #include "cpu/conv2d.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,25 @@ static void conv_destroy(void *op) {
     conv_set_destroy(&conv->tail);
     free(conv->oihw);
     free(conv->bias_values);
-    free(conv->bias_gradient);
     free(conv);
+}
+
+/* Floats of one image as oneDNN sees it. */
+static size_t x_image(const CpuProgram *program, const Conv *conv) {
+    return conv->layout == CONV_BLOCKED ? blocked_count(conv->in, program->cpu->block)
+                                        : shape_count(conv->in);
+}
+static size_t y_image(const CpuProgram *program, const Conv *conv) {
+    return conv->layout == CONV_PLAIN ? shape_count(conv->out)
+                                      : blocked_count(conv->out, program->cpu->block);
+}
+
+/* A piece's dw, then its db; they lie behind the threads' scratchpads. */
+static float *piece_values(const CpuProgram *program, const Conv *conv, const ConvPrim *prim,
+                           int piece) {
+    size_t users = prim->pieces > 1 ? (size_t)program->cpu->threads : 1;
+    return (float *)program->scratch + users * conv_scratchpad(prim) / sizeof(float) +
+           (size_t)piece * conv_piece_floats(conv, prim);
 }
 
 /* ---- weights between the state and the primitives ---- */
@@ -47,7 +65,7 @@ static Status run_reorder(const CpuProgram *program, const Conv *conv, const Con
     dnnl_exec_arg_t args[2] = {{DNNL_ARG_FROM, to_oihw ? prim->weight : prim->plain},
                                {DNNL_ARG_TO, to_oihw ? prim->plain : prim->weight}};
     DNNL_CHECK(dnnl_memory_set_data_handle(prim->plain, oihw), conv->name);
-    DNNL_CHECK(dnnl_primitive_execute(prim->reorder, program->cpu->stream, 2, args), conv->name);
+    DNNL_CHECK(dnnl_primitive_execute(prim->reorder, program->cpu->stream[0], 2, args), conv->name);
 out:
     return status;
 }
@@ -63,13 +81,16 @@ static Status renew_weights(CpuProgram *program, const Conv *conv, ConvPrim *pri
 static Status store_gradients(CpuProgram *program, const Conv *conv, const ConvPrim *prim) {
     float *dw = cpu_param(program->state, SECTION_GRADIENT, conv->weight);
     size_t narrow = row_count(conv, conv->in.c), wide = row_count(conv, conv->channels_in);
+    float *sum = piece_values(program, conv, prim, 0);
+    if (dnnl_memory_set_data_handle(prim->weight, sum) != dnnl_success)
+        return status_fail(STATUS_BACKEND, "%s: oneDNN refused a buffer", conv->name);
     TRY(run_reorder(program, conv, prim, conv->oihw ? conv->oihw : dw, true));
     for (int k = 0; conv->oihw && k < conv->out.c; k++)
         memcpy(dw + (size_t)k * narrow, conv->oihw + (size_t)k * wide, narrow * sizeof *dw);
     if (conv->oihw) /* it serves the weights too, whose pad channels are zero */
         memset(conv->oihw, 0, (size_t)conv->channels_out * wide * sizeof *dw);
     if (conv->bias >= 0)
-        memcpy(cpu_param(program->state, SECTION_GRADIENT, conv->bias), conv->bias_gradient,
+        memcpy(cpu_param(program->state, SECTION_GRADIENT, conv->bias), sum + prim->weight_floats,
                (size_t)conv->out.c * sizeof *dw);
     return STATUS_OK;
 }
@@ -90,7 +111,7 @@ static Status set_for(CpuProgram *program, Conv *conv, int count, ConvSet **set)
                            "node '%s' (conv2d): oneDNN has only its reference implementation for a "
                            "batch of %d images, though not for %d; use another batch size",
                            conv->name, count, conv->full.count);
-    size_t scratch = conv_set_scratch(*set);
+    size_t scratch = conv_set_scratch(conv, *set, program->cpu->threads);
     if (scratch > program->scratch_bytes) {
         float *bigger = cpu_floats(scratch / sizeof(float) + 16);
         if (!bigger)
@@ -102,33 +123,72 @@ static Status set_for(CpuProgram *program, Conv *conv, int count, ConvSet **set)
     return STATUS_OK;
 }
 
-static Status execute(const CpuProgram *program, const Conv *conv, ConvKind kind, ConvPrim *prim,
-                      float *x, float *y) {
+/* Images [piece * images, ...) through the primitive. x and y begin at image 0. */
+static Status execute_piece(const CpuProgram *program, const Step *step, ConvKind kind,
+                            const ConvPrim *prim, int piece, float *x, float *y) {
     static const int arg_of[CONV_KINDS][4] = {
         {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS},
         {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, 0},
         {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS},
     };
     Status status = STATUS_OK;
+    const Conv *conv = step->op;
+    const ConvArgs *m = &prim->args[piece];
     const int *arg = arg_of[kind];
-    dnnl_exec_arg_t args[5] = {{arg[0], prim->x},
-                               {arg[1], prim->y},
-                               {arg[2], prim->weight},
-                               {DNNL_ARG_SCRATCHPAD, prim->scratch},
-                               {arg[3], prim->bias}};
+    dnnl_exec_arg_t args[5] = {{arg[0], m->x},
+                               {arg[1], m->y},
+                               {arg[2], m->weight},
+                               {DNNL_ARG_SCRATCHPAD, m->scratch},
+                               {arg[3], m->bias}};
     bool has_bias = conv->bias >= 0 && kind != CONV_DATA;
-    DNNL_CHECK(dnnl_memory_set_data_handle(prim->x, x), conv->name);
-    DNNL_CHECK(dnnl_memory_set_data_handle(prim->y, y), conv->name);
-    DNNL_CHECK(dnnl_memory_set_data_handle(prim->scratch, program->scratch), conv->name);
+    size_t first = (size_t)piece * (size_t)prim->images;
+    float *weight =
+        kind == CONV_WEIGHTS ? piece_values(program, conv, prim, piece) : prim->weight_values;
+    float *bias = kind == CONV_WEIGHTS ? weight + prim->weight_floats : conv->bias_values;
+    size_t thread = prim->pieces > 1 ? (size_t)omp_get_thread_num() : 0;
+    DNNL_CHECK(dnnl_memory_set_data_handle(m->x, x + first * x_image(program, conv)), conv->name);
+    DNNL_CHECK(dnnl_memory_set_data_handle(m->y, y + first * y_image(program, conv)), conv->name);
+    DNNL_CHECK(dnnl_memory_set_data_handle(m->weight, weight), conv->name);
+    DNNL_CHECK(dnnl_memory_set_data_handle(m->scratch, (char *)program->scratch +
+                                                           thread * conv_scratchpad(prim)),
+               conv->name);
     if (has_bias)
-        DNNL_CHECK(dnnl_memory_set_data_handle(
-                       prim->bias, kind == CONV_FORWARD ? conv->bias_values : conv->bias_gradient),
-                   conv->name);
-    DNNL_CHECK(
-        dnnl_primitive_execute(prim->primitive, program->cpu->stream, has_bias ? 5 : 4, args),
-        conv->name);
+        DNNL_CHECK(dnnl_memory_set_data_handle(m->bias, bias), conv->name);
+    DNNL_CHECK(dnnl_primitive_execute(prim->primitive, program->cpu->stream[thread],
+                                      has_bias ? 5 : 4, args),
+               conv->name);
 out:
     return status;
+}
+
+/* Adds all pieces' dw and db to piece 0's, in order. */
+static void sum_pieces(const CpuProgram *program, const Conv *conv, const ConvPrim *prim) {
+    size_t n = conv_piece_floats(conv, prim);
+    float *sum = piece_values(program, conv, prim, 0);
+#pragma omp parallel for schedule(static) if (cpu_worth_threads(n * (size_t)prim->pieces))
+    for (size_t begin = 0; begin < n; begin += 256)
+        for (int piece = 1; piece < prim->pieces; piece++) {
+            const float *from = sum + (size_t)piece * n;
+            for (size_t i = begin; i < n && i < begin + 256; i++)
+                sum[i] += from[i];
+        }
+}
+
+static Status execute(const CpuProgram *program, const Step *step, ConvKind kind,
+                      const ConvPrim *prim, float *x, float *y) {
+    Status statuses[CONV_PIECES];
+    if (prim->pieces == 1)
+        return execute_piece(program, step, kind, prim, 0, x, y);
+#pragma omp parallel for schedule(static)
+    for (int piece = 0; piece < prim->pieces; piece++)
+        statuses[piece] = execute_piece(program, step, kind, prim, piece, x, y);
+    for (int piece = 0; piece < prim->pieces; piece++)
+        if (statuses[piece] != STATUS_OK)
+            return status_fail(statuses[piece],
+                               "node '%s' (conv2d): oneDNN failed on a piece of the batch",
+                               node_of(program, step->node)->name);
+    sum_pieces(program, step->op, prim);
+    return STATUS_OK;
 }
 
 static Status run(CpuProgram *program, const Step *step, int count, ConvKind kind) {
@@ -146,7 +206,7 @@ static Status run(CpuProgram *program, const Step *step, int count, ConvKind kin
         layout_unpack(plain_x, x, conv->in, count, block);
     if (conv->layout == CONV_PLAIN && kind != CONV_FORWARD)
         layout_unpack(plain_y, y, conv->out, count, block);
-    TRY(execute(program, conv, kind, prim, plain_x ? plain_x : x, plain_y ? plain_y : y));
+    TRY(execute(program, step, kind, prim, plain_x ? plain_x : x, plain_y ? plain_y : y));
     if (conv->layout == CONV_PLAIN && kind == CONV_FORWARD)
         layout_pack(y, plain_y, conv->out, count, block);
     if (conv->layout == CONV_PLAIN && kind == CONV_DATA)
@@ -177,9 +237,7 @@ static Status allocate(Conv *conv) {
     bool padded = conv->channels_in != conv->in.c || conv->channels_out != conv->out.c;
     conv->oihw = padded ? cpu_floats(total) : NULL;
     conv->bias_values = conv->bias >= 0 ? cpu_floats((size_t)conv->channels_out) : NULL;
-    conv->bias_gradient = conv->bias >= 0 ? cpu_floats((size_t)conv->channels_out) : NULL;
-    if ((padded && !conv->oihw) ||
-        (conv->bias >= 0 && (!conv->bias_values || !conv->bias_gradient)))
+    if ((padded && !conv->oihw) || (conv->bias >= 0 && !conv->bias_values))
         return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
     return STATUS_OK;
 }
@@ -215,7 +273,7 @@ static Status conv_create(CpuProgram *program, int id, Conv **result) {
                            "for %dx%dx%d, kernel %dx%d, stride %d, pad %d; use backend=ref",
                            node->name, conv->in.c, conv->in.h, conv->in.w, node->window.r,
                            node->window.s, node->window.stride, node->window.pad);
-    plan_scratch(program, conv_set_scratch(&conv->full));
+    plan_scratch(program, conv_set_scratch(conv, &conv->full, program->cpu->threads));
     return allocate(conv);
 }
 

@@ -15,14 +15,27 @@ typedef enum ConvLayout {
 
 typedef enum ConvKind { CONV_FORWARD, CONV_DATA, CONV_WEIGHTS, CONV_KINDS } ConvKind;
 
+/* dw is summed over at most this many pieces of a batch, each one thread's work. oneDNN would split
+ * it itself, but its threads then meet at a barrier that spins in generated code: a thread whose
+ * partner waits for a core burns its whole time slice. Pieces depend on the batch only, so the bits
+ * do not depend on the number of threads. */
+enum { CONV_PIECES = 16 };
+
+/* The tensors of one execution; addresses are set each time. */
+typedef struct ConvArgs {
+    dnnl_memory_t x, y, weight, scratch; /* or their gradients */
+    dnnl_memory_t bias;                  /* CONV_FORWARD and CONV_WEIGHTS, when there is one */
+} ConvArgs;
+
 /* One direction for one count of images. */
 typedef struct ConvPrim {
-    dnnl_primitive_t primitive, reorder;  /* reorder: weights from or (CONV_WEIGHTS) to oihw */
-    dnnl_memory_t x, y;                   /* or their gradients */
-    dnnl_memory_t weight, plain, scratch; /* weights as the primitive wants them, and oihw */
-    dnnl_memory_t bias;                   /* CONV_FORWARD and CONV_WEIGHTS, when there is one */
-    float *weight_values;
+    dnnl_primitive_t primitive, reorder; /* reorder: weights from or (CONV_WEIGHTS) to oihw */
+    dnnl_memory_t weight, plain;         /* of the reorder: as the primitive wants, and oihw */
+    size_t weight_floats;
+    float *weight_values; /* not for CONV_WEIGHTS: there each piece has its own, in scratch */
     size_t scratch_bytes;
+    int pieces, images; /* pieces of so many images each */
+    ConvArgs args[CONV_PIECES];
     int64_t version; /* of the state that weight_values were made from */
 } ConvPrim;
 
@@ -42,7 +55,6 @@ typedef struct Conv {
     const char *name;   /* the node's, for messages */
     float *oihw;        /* weights padded to channels_out x channels_in; NULL: the state's own */
     float *bias_values; /* channels_out; NULL: no bias */
-    float *bias_gradient;
     ConvSet full, tail; /* for max_batch images, and for the last other count */
 } Conv;
 
@@ -50,7 +62,10 @@ typedef struct Conv {
  * the wanted directions; then the set is empty and the status is OK. */
 Status conv_set_create(const Conv *conv, CpuBackend *cpu, int count, ConvSet *set, bool *reference);
 void conv_set_destroy(ConvSet *set);
-/* The largest scratchpad of the set, in bytes. */
-size_t conv_set_scratch(const ConvSet *set);
+/* Bytes of scratch that the set needs: for each of `threads` a scratchpad, then the pieces' dw. */
+size_t conv_set_scratch(const Conv *conv, const ConvSet *set, int threads);
+/* Bytes of one thread's scratchpad; floats of one piece's dw and db. */
+size_t conv_scratchpad(const ConvPrim *prim);
+size_t conv_piece_floats(const Conv *conv, const ConvPrim *prim);
 
 #endif

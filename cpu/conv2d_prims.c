@@ -1,4 +1,5 @@
 /* Making oneDNN's primitives and memories for a convolution. */
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,18 +110,17 @@ out:
 }
 
 /* Memories without addresses: each execution sets them. */
-static Status memories_create(const Conv *conv, CpuBackend *cpu, const ConvMd *md,
-                              const dnnl_memory_desc_t *weight, const dnnl_memory_desc_t *scratch,
-                              ConvPrim *prim) {
+static Status args_create(const Conv *conv, CpuBackend *cpu, const ConvMd *md,
+                          const dnnl_memory_desc_t *weight, const dnnl_memory_desc_t *scratch,
+                          ConvArgs *args) {
     Status status = STATUS_OK;
     dnnl_engine_t e = cpu->engine;
-    DNNL_CHECK(dnnl_memory_create(&prim->x, &md->x, e, DNNL_MEMORY_NONE), conv->name);
-    DNNL_CHECK(dnnl_memory_create(&prim->y, &md->y, e, DNNL_MEMORY_NONE), conv->name);
-    DNNL_CHECK(dnnl_memory_create(&prim->plain, &md->oihw, e, DNNL_MEMORY_NONE), conv->name);
-    DNNL_CHECK(dnnl_memory_create(&prim->scratch, scratch, e, DNNL_MEMORY_NONE), conv->name);
-    DNNL_CHECK(dnnl_memory_create(&prim->weight, weight, e, prim->weight_values), conv->name);
+    DNNL_CHECK(dnnl_memory_create(&args->x, &md->x, e, DNNL_MEMORY_NONE), conv->name);
+    DNNL_CHECK(dnnl_memory_create(&args->y, &md->y, e, DNNL_MEMORY_NONE), conv->name);
+    DNNL_CHECK(dnnl_memory_create(&args->weight, weight, e, DNNL_MEMORY_NONE), conv->name);
+    DNNL_CHECK(dnnl_memory_create(&args->scratch, scratch, e, DNNL_MEMORY_NONE), conv->name);
     if (conv->bias >= 0)
-        DNNL_CHECK(dnnl_memory_create(&prim->bias, &md->bias, e, DNNL_MEMORY_NONE), conv->name);
+        DNNL_CHECK(dnnl_memory_create(&args->bias, &md->bias, e, DNNL_MEMORY_NONE), conv->name);
 out:
     return status;
 }
@@ -133,10 +133,16 @@ static Status prim_create(const Conv *conv, CpuBackend *cpu, const ConvMd *md, C
     const dnnl_memory_desc_t *scratch =
         dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     prim->scratch_bytes = dnnl_memory_desc_get_size(scratch);
-    prim->weight_values = cpu_floats(dnnl_memory_desc_get_size(weight) / sizeof(float));
+    prim->weight_floats = dnnl_memory_desc_get_size(weight) / sizeof(float);
+    prim->weight_values = cpu_floats(kind == CONV_WEIGHTS ? 0 : prim->weight_floats);
     if (!prim->weight_values)
         return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
-    CHECK(memories_create(conv, cpu, md, weight, scratch, prim));
+    DNNL_CHECK(dnnl_memory_create(&prim->weight, weight, cpu->engine, prim->weight_values),
+               conv->name);
+    DNNL_CHECK(dnnl_memory_create(&prim->plain, &md->oihw, cpu->engine, DNNL_MEMORY_NONE),
+               conv->name);
+    for (int i = 0; i < prim->pieces; i++)
+        CHECK(args_create(conv, cpu, md, weight, scratch, &prim->args[i]));
     DNNL_CHECK(dnnl_primitive_create(&prim->primitive, pd), conv->name);
     if (kind == CONV_WEIGHTS)
         CHECK(reorder_create(conv, cpu, weight, &md->oihw, &prim->reorder));
@@ -146,36 +152,78 @@ out:
     return status;
 }
 
+/* One direction: its descriptor (with a forward one as hint), then everything else. */
+static Status kind_create(const Conv *conv, CpuBackend *cpu, ConvKind kind, ConvPrim *prim,
+                          bool *reference) {
+    Status status = STATUS_OK;
+    dnnl_primitive_desc_t forward = NULL, pd = NULL;
+    ConvMd md;
+    CHECK(describe(conv, cpu, prim->images, &md));
+    CHECK(choose(conv, cpu, &md, CONV_FORWARD, NULL, &forward, reference));
+    if (kind != CONV_FORWARD && !*reference)
+        CHECK(choose(conv, cpu, &md, kind, forward, &pd, reference));
+    if (!*reference)
+        CHECK(prim_create(conv, cpu, &md, kind, pd ? pd : forward, prim));
+out:
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    if (forward)
+        dnnl_primitive_desc_destroy(forward);
+    return status;
+}
+
+/* The largest number of equal pieces. One for a prime batch and for weights so large that a copy a
+ * piece would cost more than it saves: there oneDNN uses its own threads. */
+static int piece_count(const Conv *conv, int count) {
+    size_t weights = (size_t)conv->channels_out * (size_t)conv->channels_in *
+                     (size_t)(conv->window.r * conv->window.s);
+    if (weights > 256 * 1024)
+        return 1;
+    for (int pieces = CONV_PIECES; pieces > 1; pieces--)
+        if (count % pieces == 0)
+            return pieces;
+    return 1;
+}
+
 Status conv_set_create(const Conv *conv, CpuBackend *cpu, int count, ConvSet *set,
                        bool *reference) {
     Status status = STATUS_OK;
-    dnnl_primitive_desc_t pd[CONV_KINDS] = {NULL};
-    ConvMd md;
     *set = (ConvSet){.count = count};
     *reference = false;
-    CHECK(describe(conv, cpu, count, &md));
-    for (int kind = 0; kind < CONV_KINDS && !*reference; kind++)
-        if (conv->wanted[kind])
-            CHECK(
-                choose(conv, cpu, &md, kind, kind ? pd[CONV_FORWARD] : NULL, &pd[kind], reference));
-    for (int kind = 0; kind < CONV_KINDS && !*reference; kind++)
-        if (conv->wanted[kind])
-            CHECK(prim_create(conv, cpu, &md, kind, pd[kind], &set->prim[kind]));
+    for (int kind = 0; kind < CONV_KINDS && !*reference; kind++) {
+        ConvPrim *prim = &set->prim[kind];
+        if (!conv->wanted[kind])
+            continue;
+        prim->pieces = kind == CONV_WEIGHTS ? piece_count(conv, count) : 1;
+        prim->images = count / prim->pieces;
+        int threads = omp_get_max_threads(); /* a primitive is made for so many, once and for all */
+        if (prim->pieces > 1)
+            omp_set_num_threads(1);
+        status = kind_create(conv, cpu, kind, prim, reference);
+        omp_set_num_threads(threads);
+        CHECK(status);
+    }
 out:
-    for (int kind = 0; kind < CONV_KINDS; kind++)
-        if (pd[kind])
-            dnnl_primitive_desc_destroy(pd[kind]);
     if (status != STATUS_OK || *reference)
         conv_set_destroy(set);
     return status;
 }
 
+static void memory_destroy(dnnl_memory_t memory) {
+    if (memory)
+        dnnl_memory_destroy(memory);
+}
+
 static void prim_destroy(ConvPrim *prim) {
-    dnnl_memory_t memories[] = {prim->x,     prim->y,       prim->weight,
-                                prim->plain, prim->scratch, prim->bias};
-    for (size_t i = 0; i < sizeof memories / sizeof memories[0]; i++)
-        if (memories[i])
-            dnnl_memory_destroy(memories[i]);
+    for (int i = 0; i < prim->pieces; i++) {
+        memory_destroy(prim->args[i].x);
+        memory_destroy(prim->args[i].y);
+        memory_destroy(prim->args[i].weight);
+        memory_destroy(prim->args[i].scratch);
+        memory_destroy(prim->args[i].bias);
+    }
+    memory_destroy(prim->weight);
+    memory_destroy(prim->plain);
     if (prim->primitive)
         dnnl_primitive_destroy(prim->primitive);
     if (prim->reorder)
@@ -189,10 +237,23 @@ void conv_set_destroy(ConvSet *set) {
     *set = (ConvSet){0};
 }
 
-size_t conv_set_scratch(const ConvSet *set) {
+size_t conv_scratchpad(const ConvPrim *prim) {
+    return (prim->scratch_bytes + 63) / 64 * 64;
+}
+
+size_t conv_piece_floats(const Conv *conv, const ConvPrim *prim) {
+    return (prim->weight_floats + (size_t)conv->channels_out + 15) / 16 * 16;
+}
+
+size_t conv_set_scratch(const Conv *conv, const ConvSet *set, int threads) {
     size_t most = 0;
-    for (int kind = 0; kind < CONV_KINDS; kind++)
-        if (set->prim[kind].scratch_bytes > most)
-            most = set->prim[kind].scratch_bytes;
+    for (int kind = 0; kind < CONV_KINDS; kind++) {
+        const ConvPrim *prim = &set->prim[kind];
+        size_t users = prim->pieces > 1 ? (size_t)threads : 1;
+        size_t bytes = users * conv_scratchpad(prim);
+        if (kind == CONV_WEIGHTS)
+            bytes += (size_t)prim->pieces * conv_piece_floats(conv, prim) * sizeof(float);
+        most = bytes > most ? bytes : most;
+    }
     return most;
 }

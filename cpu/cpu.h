@@ -17,7 +17,7 @@ extern const BackendOps cpu_backend;
 typedef struct CpuBackend {
     Backend base;
     dnnl_engine_t engine;
-    dnnl_stream_t stream;
+    dnnl_stream_t *stream; /* one for each thread */
     const Kernels *kernels;
     int block; /* channels side by side: B */
     int threads;
