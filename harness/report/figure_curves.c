@@ -5,6 +5,7 @@
 
 #include "harness/report/figure.h"
 #include "harness/report/gnuplot.h"
+#include "harness/report/labels.h"
 
 /* Pixels. */
 enum {
@@ -20,11 +21,6 @@ enum {
     TITLE_LINE = 16,
     TITLE_LETTERS = 52, /* as many fit over a panel */
 };
-
-typedef struct Label {
-    int depth;
-    double y;
-} Label;
 
 typedef struct Mark {
     int panel, style;
@@ -143,39 +139,6 @@ static void draw_panel(Curves *c, int series, Sample *samples) {
     c->label_last[series] = c->label_count;
 }
 
-static int by_y(const void *a, const void *b) {
-    const Label *p = a, *q = b;
-    return p->y != q->y ? (p->y > q->y) - (p->y < q->y)
-                        : (p->depth > q->depth) - (p->depth < q->depth);
-}
-
-/* Moves labels apart by `gap`, as little as possible in the sum of squares: with y_i - i gap the
- * condition is that they do not decrease, and neighbours that would are pooled at their mean. */
-static void spread_labels(Label *labels, int count, double gap, double top) {
-    double mean[STYLE_COLOURS * 8];
-    int size[STYLE_COLOURS * 8], pools = 0;
-    for (int i = 0; i < count; i++)
-        labels[i].y = isnan(labels[i].y) ? top : fmin(labels[i].y, top);
-    qsort(labels, (size_t)count, sizeof *labels, by_y);
-    if (count > (int)(sizeof size / sizeof size[0]))
-        return;
-    for (int i = 0; i < count; i++) {
-        mean[pools] = labels[i].y - i * gap;
-        size[pools++] = 1;
-        while (pools > 1 && mean[pools - 2] > mean[pools - 1]) {
-            int n = size[pools - 2] + size[pools - 1];
-            mean[pools - 2] =
-                (mean[pools - 2] * size[pools - 2] + mean[pools - 1] * size[pools - 1]) / n;
-            size[pools - 2] = n;
-            pools--;
-        }
-    }
-    for (int pool = 0, i = 0; pool < pools; pool++) {
-        for (int k = 0; k < size[pool]; k++, i++) /* not beyond the ends of the axis */
-            labels[i].y = fmax(fmin(mean[pool], top - (count - 1) * gap), 0) + i * gap;
-    }
-}
-
 static void put_labels(FILE *script, const Curves *c) {
     fprintf(script, "array label_text[%d] = [", c->label_count);
     for (int i = 0; i < c->label_count; i++)
@@ -259,7 +222,7 @@ static void put_curves(FILE *script, Curves *c) {
     bool thousands = c->end >= 2000;
     double y_max = isnan(c->greatest) ? 100 : fmin(100, nice_ceiling(c->greatest));
     for (int p = 0; p < panels; p++)
-        spread_labels(&c->labels[c->label_first[p] - 1], c->label_last[p] - c->label_first[p] + 1,
+        labels_spread(&c->labels[c->label_first[p] - 1], c->label_last[p] - c->label_first[p] + 1,
                       y_max * LABEL_HEIGHT / PANEL_HEIGHT, y_max);
     put_layout(script, c->results);
     fprintf(script, "unit = %d\nx_label = 'iterations%s'\n", thousands ? 1000 : 1,

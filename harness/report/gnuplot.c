@@ -41,7 +41,7 @@ static int spawn(const char *folder, char **argv, int messages, pid_t *child) {
  */
 static void drain(int from, char *text, size_t size) {
     size_t used = 0;
-    char rest[512];
+    char rest[512] = "";
     ssize_t n;
     do {
         size_t room = size - 1 - used;

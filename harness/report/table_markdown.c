@@ -84,10 +84,10 @@ static void put_notes(FILE *file, const Results *results, const Notes *notes) {
     char differences[1024];
     protocol_differences(results, differences, sizeof differences);
     fprintf(file,
-            "\nErrors are final values in per cent: mean over runs%s.\n"
+            "\nErrors are final values in per cent: mean (± sample standard deviation) over the "
+            "runs that did not diverge.\n"
             "Train: running, of the training batches since the last evaluation; train, eval "
-            "mode: on clean training images with running statistics.\n",
-            " (± sample standard deviation)");
+            "mode: on clean training images with running statistics.\n");
     if (results->mixed[0])
         fprintf(file, "\nColumns that vary with depth within a net: %s.\n", results->mixed);
     if (differences[0])

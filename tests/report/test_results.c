@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "harness/report/figure.h"
+#include "harness/report/labels.h"
 #include "harness/report/reference.h"
 #include "harness/report/results.h"
 #include "tests/report/fixture.h"
@@ -49,6 +50,29 @@ static void ceilings_are_round(void **state) {
     assert_close(nice_ceiling(0.037), 0.04);
     assert_close(nice_ceiling(91), 100);
     assert_close(nice_ceiling(0), 1);
+}
+
+/* 10 and 10.5 are moved apart around their mean 10.25; 30 stays. */
+static void labels_keep_apart(void **state) {
+    (void)state;
+    Label labels[] = {{1, 30}, {2, 10.5}, {3, 10}};
+    labels_spread(labels, 3, 2, 100);
+    assert_int_equal(labels[0].depth, 3);
+    assert_close(labels[0].y, 9.25);
+    assert_int_equal(labels[1].depth, 2);
+    assert_close(labels[1].y, 11.25);
+    assert_close(labels[2].y, 30);
+}
+
+static void labels_stay_in_the_picture(void **state) {
+    (void)state;
+    Label high[] = {{1, NAN}, {2, 250}, {3, 100}}, low[] = {{1, 0}, {2, 0}};
+    labels_spread(high, 3, 5, 100);
+    for (int i = 0; i < 3; i++)
+        assert_close(high[i].y, 90 + 5 * i);
+    labels_spread(low, 2, 5, 100);
+    assert_true(low[0].y == 0);
+    assert_close(low[1].y, 5);
 }
 
 /* One row of the given net and data set; the paper's value of the metric. */
@@ -123,6 +147,8 @@ int main(void) {
         cmocka_unit_test(summary_of_a_few),
         cmocka_unit_test(summary_of_one_and_none),
         cmocka_unit_test(ceilings_are_round),
+        cmocka_unit_test(labels_keep_apart),
+        cmocka_unit_test(labels_stay_in_the_picture),
         cmocka_unit_test(papers_values),
         cmocka_unit_test(no_value_where_the_paper_has_none),
         cmocka_unit_test(protocol_is_compared),
