@@ -38,7 +38,8 @@ static double closest_rival(const double *plane, Shape in, Shape out, Window win
                 second = fmax(second, fmin(first, value));
                 first = fmax(first, value);
             }
-            closest = fmin(closest, first - second);
+            if (first > second) /* equals are zeros that a ReLU left: the same zeros in fp32 */
+                closest = fmin(closest, first - second);
         }
     return closest;
 }

@@ -174,6 +174,23 @@ static void resnet_8_wide(Net *net) {
     small_net(net, FAMILY_RESNET, SHORTCUT_A, PAD_BOTH, 16);
 }
 
+/* As an ImageNet net begins, with channels that end within a vector, and a linear layer that reads
+ * more than one pixel. */
+static void stem(Net *net) {
+    int x = net_conv2d(net, "conv", net_input(net, (Shape){3, 15, 13}), 20, 7, 2, 3, false);
+    x = net_relu(net, "relu", net_batch_norm(net, "bn", x));
+    x = net_max_pool(net, "pool", x, 3, 2, 1);
+    net_softmax_cross_entropy(net, "loss", net_linear(net, "fc", x, 5, true));
+}
+
+/* The other operations on channels that end within a vector. */
+static void tails(Net *net) {
+    int x = net_zero_pad_subsample(net, "pad", lifted(net, 18), 37, 1, 9);
+    x = net_add(net, "add", x, net_batch_norm(net, "bn", x));
+    x = net_avg_pool(net, "pool", net_relu(net, "relu", x), 3, 2, 1);
+    net_softmax_cross_entropy(net, "loss", net_linear(net, "fc", x, 5, true));
+}
+
 static const Case cases[] = {
     {"conv_input", 3, 0, conv_input},
     {"conv_3x3", 3, 0, conv_3x3},
@@ -203,6 +220,8 @@ static const Case cases[] = {
     {"linear_input", 3, 0, linear_input},
     {"linear_twice", 3, 0, linear_twice},
     {"cross_entropy", 3, 0, cross_entropy},
+    {"stem", 4, 0, stem},
+    {"tails", 4, 2, tails},
     {"plain_8", 4, 0, plain_8},
     {"resnet_8_a", 4, 0, resnet_8_a},
     {"resnet_8_a_both", 4, 0, resnet_8_a_both},
