@@ -1,35 +1,13 @@
 #include "harness/sweep/config.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/cli.h"
 #include "harness/sweep/columns.h"
+#include "harness/sweep/values.h"
 
 /* ---- values as text ---- */
-
-/* Where choices ("plain|resnet") hold the word; -1 when they do not. */
-static int64_t find_choice(const char *choices, const char *word) {
-    size_t length = strlen(word);
-    int64_t index = 0;
-    for (const char *c = choices; c; index++) {
-        const char *end = strchr(c, '|');
-        size_t here = end ? (size_t)(end - c) : strlen(c);
-        if (here == length && memcmp(c, word, here) == 0)
-            return index;
-        c = end ? end + 1 : NULL;
-    }
-    return -1;
-}
-
-static void name_choice(const char *choices, int64_t index, char *text, size_t size) {
-    while (index-- > 0)
-        choices = strchr(choices, '|') + 1;
-    snprintf(text, size, "%.*s", (int)strcspn(choices, "|"), choices);
-}
 
 /* "did you mean 'resnet'?" or nothing. */
 static const char *hint(const char *choices, const char *value, char *text, size_t size) {
@@ -60,59 +38,18 @@ static Status refuse(const Column *column, const char *value) {
 static Status refuse_choice(const Column *column, const char *value) {
     char allowed[256];
     if (!column->later || !value[0] ||
-        (strcmp(column->later, "*") != 0 && find_choice(column->later, value) < 0))
+        (strcmp(column->later, "*") != 0 && value_choice(column->later, value) < 0))
         return refuse(column, value);
     columns_values(column, allowed, sizeof allowed);
     return status_fail(STATUS_BAD_INPUT, "%s: '%s' is not available yet (now: %s)", column->name,
                        value, allowed);
 }
 
-/* strtod() without "inf", "nan" and hexadecimals. */
-static bool parse_real(const char *text, double *value) {
-    char *end;
-    if (!text[0] || text[strspn(text, "0123456789+-.eE")])
-        return false;
-    *value = strtod(text, &end);
-    return *end == '\0' && isfinite(*value);
-}
-
-static bool parse_int(const char *text, int64_t *value) {
-    char *end;
-    if (!text[0] || text[strspn(text, "0123456789+-")])
-        return false;
-    errno = 0;
-    *value = strtoll(text, &end, 10);
-    return *end == '\0' && errno == 0;
-}
-
-/* The shortest decimal that reads back as the same double. */
-static void put_real(double value, char *text, size_t size) {
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, size, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            return;
-    }
-}
-
-/* Blanks at the ends go, blanks between words become one: one spelling, one key. */
-static void squeeze(const char *value, char *text, size_t size) {
-    size_t used = 0;
-    for (const char *c = value; *c && used + 2 < size; c++) {
-        if (!strchr(" \t", *c))
-            text[used++] = *c;
-        else if (used && text[used - 1] != ' ')
-            text[used++] = ' ';
-    }
-    while (used && text[used - 1] == ' ')
-        used--;
-    text[used] = '\0';
-}
-
 static Status set_text(const Column *column, char *field, const char *value) {
     char text[256];
     Schedule schedule;
     Warmup warmup;
-    squeeze(value, text, sizeof text);
+    value_squeeze(value, text, sizeof text);
     bool none = strcmp(text, "none") == 0;
     if (!text[0] || strlen(value) + 1 > column->size)
         return status_fail(STATUS_BAD_INPUT, "%s: '%s' is empty or longer than %zu characters",
@@ -143,7 +80,7 @@ static Status set_number(const Column *column, void *field, const char *value) {
     double real = 0;
     int64_t whole = 0;
     integer = column->type == COLUMN_INT;
-    if (!zero && !(integer ? parse_int(value, &whole) : parse_real(value, &real)))
+    if (!zero && !(integer ? value_int(value, &whole) : value_real(value, &real)))
         return refuse(column, value);
     if (integer)
         real = (double)whole;
@@ -163,19 +100,19 @@ static Status set_field(const Column *column, void *field, const char *value) {
     case COLUMN_REAL:
         return set_number(column, field, value);
     case COLUMN_SWITCH:
-        index = find_choice("0|1|no|yes|false|true|off|on", value);
+        index = value_choice("0|1|no|yes|false|true|off|on", value);
         if (index < 0)
             return refuse(column, value);
         *(int64_t *)field = index % 2;
         return STATUS_OK;
     case COLUMN_CHOICE:
-        index = find_choice(column->choices, value);
+        index = value_choice(column->choices, value);
         if (index < 0)
             return refuse_choice(column, value);
         *(int64_t *)field = index;
         return STATUS_OK;
     case COLUMN_WORD:
-        if (find_choice(column->choices, value) < 0)
+        if (value_choice(column->choices, value) < 0)
             return refuse_choice(column, value);
         snprintf(field, column->size, "%s", value);
         return STATUS_OK;
@@ -235,9 +172,9 @@ Status config_get(const RunConfig *config, const char *name, char *text, size_t 
     if (column->zero && (column->type == COLUMN_REAL ? real == 0 : whole == 0))
         snprintf(text, size, "%s", column->zero);
     else if (column->type == COLUMN_REAL)
-        put_real(real, text, size);
+        value_put_real(real, text, size);
     else if (column->type == COLUMN_CHOICE)
-        name_choice(column->choices, whole, text, size);
+        value_choice_name(column->choices, whole, text, size);
     else if (column->type == COLUMN_WORD || column->type == COLUMN_TEXT)
         snprintf(text, size, "%s", (const char *)field);
     else

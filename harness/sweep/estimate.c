@@ -6,7 +6,9 @@
 
 #include "net/philox.h"
 
-enum { STEPS = 2 }; /* timed ones, after one that is not */
+/* Steps that are timed, after one that is not: as many as fit into half a second. */
+enum { STEPS_LEAST = 2, STEPS_MOST = 20 };
+#define STEPS_SECONDS 0.5
 
 static double now(void) {
     struct timespec t;
@@ -50,18 +52,19 @@ static Status time_steps(Program *program, const Dataset *data, const RunConfig 
     if (!samples)
         return status_fail(STATUS_NO_MEMORY, "no memory for a batch of %d", count);
     Status status = STATUS_OK;
-    double start = now();
     Metrics metrics;
     Batch batch = {.data = data, .samples = samples, .count = count};
     for (int i = 0; i < count; i++)
         samples[i].index = i;
-    for (int step = 0; step <= STEPS; step++) {
-        if (step == 1)
-            start = now();
+    CHECK(program_train_step(program, &batch, 1e-3));
+    CHECK(program_metrics(program, &metrics));
+    double start = now();
+    int steps = 0;
+    for (; steps < STEPS_LEAST || (steps < STEPS_MOST && now() - start < STEPS_SECONDS); steps++) {
         CHECK(program_train_step(program, &batch, 1e-3));
         CHECK(program_metrics(program, &metrics)); /* a backend may work behind our back */
     }
-    *seconds = (now() - start) / STEPS;
+    *seconds = (now() - start) / steps;
 out:
     free(samples);
     return status;

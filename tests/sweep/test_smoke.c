@@ -1,6 +1,5 @@
 /* Sweeps through the built program on the real Fashion-MNIST: every cell of the output, resuming,
- * stopping, diverging, and what happens when the output cannot be written. Skips, aloud, without
- * the data set. */
+ * diverging, selecting. Skips, aloud, without the data set. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,73 +8,18 @@
 #include <cmocka.h>
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "harness/base/csv.h"
 #include "harness/sweep/columns.h"
 #include "harness/sweep/config.h"
 #include "net/cost.h"
+#include "tests/sweep/outputs.h"
 #include "tests/sweep/program.h"
-#include "tests/sweep/scratch.h"
 
 enum { RUNS = 4, EVALUATIONS = 2, ITERATIONS = 20, TRAIN = 200, TEST = 100, BATCH = 20 };
-
-static const char *smoke; /* experiments/smoke.csv */
-
-static const char *in_scratch(const char *name) {
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", scratch_folder(), name);
-    return path;
-}
-
-static bool exists(const char *name) {
-    return access(in_scratch(name), F_OK) == 0;
-}
-
-static char *text_of(const char *name) {
-    char *text = slurp_text(in_scratch(name));
-    if (!text)
-        fail_msg("%s cannot be read", name);
-    return text;
-}
-
-static CsvTable table_of(const char *name) {
-    CsvTable table;
-    if (csv_read(in_scratch(name), &table) != STATUS_OK)
-        fail_msg("%s", status_message());
-    return table;
-}
-
-/* The smoke sweep with more options: "--out a --rows 1". One thread: whatever else the machine
- * does, it is fast. */
-static void run_smoke(const char *options, int code, const char *words) {
-    char args[1024];
-    snprintf(args, sizeof args, "run %s --threads 1 --no-plot %s", smoke, options);
-    program_expect(args, code, words);
-}
-
-static double number(const CsvTable *table, int row, const char *column) {
-    const char *text = csv_get(table, row, column);
-    char *end;
-    if (!text)
-        fail_msg("no column %s", column);
-    double value = strtod(text, &end);
-    if (end == text || *end)
-        fail_msg("%s of row %d is no number: '%s'", column, row, text);
-    return value;
-}
-
-static void cell_is(const CsvTable *table, int row, const char *column, const char *expected) {
-    const char *text = csv_get(table, row, column);
-    if (!text || strcmp(text, expected) != 0)
-        fail_msg("%s:%d: %s is '%s', expected '%s'", table->path, table->lines[row], column,
-                 text ? text : "missing", expected);
-}
 
 /* A percentage with four decimals that stands for a whole number of `images`. */
 static void is_share(const CsvTable *table, int row, const char *column, int images) {
@@ -247,7 +191,7 @@ static void every_cell(void **state) {
 static void figures(void **state) {
     (void)state;
     char line[1024];
-    snprintf(line, sizeof line, "run %s --threads 1 --out a", smoke);
+    snprintf(line, sizeof line, "run %s --threads 1 --out a", smoke_path());
     program_expect(line, 0, "plain|resnet|a/runs.csv|a/table.md");
     assert_true(exists("a/table.md"));
     assert_true(exists("a/table.csv"));
@@ -263,7 +207,7 @@ static void resume(void **state) {
     char *runs = text_of("a/runs.csv"), *curves = text_of("a/curves.csv");
     const char *args = "run %s --threads 1 --no-plot --out a";
     char line[1024];
-    snprintf(line, sizeof line, args, smoke);
+    snprintf(line, sizeof line, args, smoke_path());
     const Outcome *o = program_run(line);
     assert_int_equal(o->code, 0);
     assert_null(strstr(o->err, "begins"));
@@ -340,7 +284,7 @@ static void diverged(void **state) {
     snprintf(line, sizeof line,
              "run %s --threads 1 --no-plot --out d --rows 1 --set lr=1e6 --set "
              "schedule=none",
-             smoke);
+             smoke_path());
     assert_non_null(strstr(program_run(line)->err, "finished already")); /* a result, too */
 }
 
@@ -388,82 +332,6 @@ static void best_validation(void **state) {
     csv_table_free(&curves);
 }
 
-/* Ctrl-C: what is finished is kept, the stopped run has no row, the next call goes on. */
-static void stopped(void **state) {
-    (void)state;
-    char line[1024];
-    scratch_text("long.csv", "depth,width,dataset,train_size,test_size,augment,batch,iterations,"
-                             "eval_every,backend\n"
-                             "8,4,fashion_mnist,100,50,none,10,5,end,ref\n"
-                             "8,4,fashion_mnist,100,50,none,10,1000000,2,ref\n");
-    snprintf(line, sizeof line, "run long.csv --no-plot --out c");
-    const Outcome *o = program_run_stopped(line, "[2/2] resnet-8 A, seed 1: iteration 2,", SIGINT);
-    assert_int_equal(o->code, 1);
-    expect_words(o->err, "stopped|finished runs are kept");
-    CsvTable runs = table_of("c/runs.csv"), curves = table_of("c/curves.csv");
-    assert_int_equal(runs.rows, 1);
-    assert_int_equal(curves.rows, 1);
-    csv_table_free(&runs);
-    csv_table_free(&curves);
-    o = program_run_stopped(line, "[2/2] resnet-8 A, seed 1: iteration 2,", SIGTERM);
-    assert_int_equal(o->code, 1);
-    expect_words(o->err, "[1/2] resnet-8 A, seed 1: finished already");
-}
-
-/* ---- outputs that cannot be written ---- */
-
-static void foreign_header(void **state) {
-    (void)state;
-    const char *const names[] = {"f/runs.csv", "f/curves.csv"};
-    assert_int_equal(mkdir(in_scratch("f"), 0777), 0);
-    for (int i = 0; i < 2; i++) {
-        scratch_text(names[i], "a,b\n1,2\n");
-        run_smoke("--out f", 2, names[i]);
-        char *text = text_of(names[i]);
-        assert_string_equal(text, "a,b\n1,2\n");
-        free(text);
-        assert_false(exists("f/runs"));
-        unlink(in_scratch(names[i]));
-    }
-}
-
-static void unwritable(void **state) {
-    (void)state;
-    scratch_text("file", "x");
-    run_smoke("--out file/sub", 2, "file");
-    run_smoke("--out /proc/nowhere", 2, "/proc/nowhere");
-}
-
-/* A disk that fills up: exit 1, and the top-level files are whole or not there. */
-static void full_disk(void **state) {
-    (void)state;
-    char line[1024];
-    snprintf(line, sizeof line, "run %s --threads 1 --no-plot --out g --rows 1", smoke);
-    const Outcome *o = program_run_limited(line, 100); /* not even a header */
-    assert_int_equal(o->code, 1);
-    expect_words(o->err, "cannot write|curves.csv");
-    assert_false(exists("g/runs.csv"));
-    assert_false(exists("g/curves.csv"));
-    o = program_run_limited(line, 900); /* headers, but not a row of runs.csv */
-    assert_int_equal(o->code, 1);
-    expect_words(o->err, "cannot write|run.csv");
-    CsvTable runs = table_of("g/runs.csv");
-    assert_int_equal(runs.rows, 0);
-    csv_table_free(&runs);
-    run_smoke("--out g --rows 1", 0, "g/runs.csv"); /* room again: it goes on */
-    runs = table_of("g/runs.csv");
-    assert_int_equal(runs.rows, 1);
-    csv_table_free(&runs);
-}
-
-static bool data_here(void) {
-    DataSource source;
-    if (data_load("fashion_mnist", NULL, &source) != STATUS_OK)
-        return false;
-    data_free(&source);
-    return true;
-}
-
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell),
@@ -475,18 +343,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(same_run_after_resolving),
         cmocka_unit_test(best_test),
         cmocka_unit_test(best_validation),
-        cmocka_unit_test(stopped),
-        cmocka_unit_test(foreign_header),
-        cmocka_unit_test(unwritable),
-        cmocka_unit_test(full_disk),
     };
-    if (argc != 3)
-        return 2;
-    if (!data_here()) {
-        printf("SKIPPED: %s\n", status_message());
-        return 77;
-    }
-    program_use(argv[1]);
-    smoke = argv[2];
-    return !!cmocka_run_group_tests_name("smoke", tests, NULL, NULL);
+    int code = smoke_begin(argc, argv);
+    return code ? code : !!cmocka_run_group_tests_name("smoke", tests, NULL, NULL);
 }
