@@ -52,6 +52,15 @@ static void ceilings_are_round(void **state) {
     assert_close(nice_ceiling(0), 1);
 }
 
+static void labels_are_cleaned(void **state) {
+    (void)state;
+    char label[24];
+    label_clean("a'`$|<&>\"\n\\@{}_1.5%", label, sizeof label);
+    assert_string_equal(label, "a?????????????_1.5%");
+    label_clean("abcdefghijklmnopqrstuvwxyz", label, 5);
+    assert_string_equal(label, "abcd");
+}
+
 /* 10 and 10.5 are moved apart around their mean 10.25; 30 stays. */
 static void labels_keep_apart(void **state) {
     (void)state;
@@ -144,15 +153,11 @@ static void what_sets_series_apart(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(summary_of_a_few),
-        cmocka_unit_test(summary_of_one_and_none),
-        cmocka_unit_test(ceilings_are_round),
-        cmocka_unit_test(labels_keep_apart),
-        cmocka_unit_test(labels_stay_in_the_picture),
-        cmocka_unit_test(papers_values),
-        cmocka_unit_test(no_value_where_the_paper_has_none),
-        cmocka_unit_test(protocol_is_compared),
-        cmocka_unit_test(what_sets_series_apart),
+        cmocka_unit_test(summary_of_a_few),     cmocka_unit_test(summary_of_one_and_none),
+        cmocka_unit_test(ceilings_are_round),   cmocka_unit_test(labels_are_cleaned),
+        cmocka_unit_test(labels_keep_apart),    cmocka_unit_test(labels_stay_in_the_picture),
+        cmocka_unit_test(papers_values),        cmocka_unit_test(no_value_where_the_paper_has_none),
+        cmocka_unit_test(protocol_is_compared), cmocka_unit_test(what_sets_series_apart),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
