@@ -101,8 +101,7 @@ typedef struct CpuProgram {
     size_t scratch_bytes;
     double *partials; /* sums by plane, of one batch norm at a time */
     size_t partial_count;
-    int input;          /* buffer of the gathered images, plain NCHW */
-    bool backward_done; /* since the last forward: gradients can be tapped */
+    int input; /* buffer of the gathered images, plain NCHW */
 
     const Batch *batch; /* during forward */
     const float *dy;    /* during backward, of a net without a loss */

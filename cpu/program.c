@@ -178,7 +178,6 @@ out:
 Status cpu_forward(Program *base, const Batch *batch) {
     CpuProgram *program = cpu_program_of(base);
     program->batch = batch;
-    program->backward_done = false;
     program->divisor = batch->divisor ? batch->divisor : batch->count;
     for (int n = 0; n < batch->count; n++)
         program->labels[n] = batch->data->spec.labels[batch->samples[n].index];
@@ -193,15 +192,9 @@ Status cpu_forward(Program *base, const Batch *batch) {
 
 Status cpu_backward(Program *base, const float *dy) {
     CpuProgram *program = cpu_program_of(base);
-    if (program->backward_done)
-        return status_fail(STATUS_BAD_INPUT,
-                           "%s: backward twice after one forward: the activations are gone; run "
-                           "forward again",
-                           program->net->title);
     program->dy = dy;
     TRY(run_steps(program, program->forward_steps, program->step_count, base->last_count));
     program->dy = NULL;
-    program->backward_done = true;
     return STATUS_OK;
 }
 
