@@ -101,6 +101,8 @@ void table_print(FILE *file, const Results *results) {
         print_error(file, cell, &cell->train_eval_error);
         if (cell->seconds.n > 0)
             fprintf(file, "  %9.1f", cell->seconds.mean);
+        if (cell->diverged > 0 && cell->diverged < cell->runs)
+            fprintf(file, "  (%d diverged)", cell->diverged);
         fputc('\n', file);
     }
 }

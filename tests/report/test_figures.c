@@ -125,6 +125,19 @@ static void again_gives_the_same_bytes(void **state) {
     }
 }
 
+static void what_cannot_be_drawn_is_left_out(void **state) {
+    (void)state;
+    const char *runs = RUNS_HEADER "m,plain,8,A,16,mnist,64,9,1,none,1,k,diverged,3,,,,100,\n";
+    const char *folder = fixture_folder("diverged", runs, CURVES_HEADER);
+    assert_int_equal(report_write(folder), STATUS_OK);
+    assert_null(read_figure(folder, "error_curves", "svg"));
+    assert_null(read_figure(folder, "error_depth", "svg"));
+    char *svg = read_figure(folder, "cost_depth", "svg");
+    assert_contains(svg, ">parameters (thousands)<");
+    assert_null(strstr(svg, "time of a run"));
+    free(svg);
+}
+
 /* ---- hostile text ---- */
 
 static int entries(const char *folder) {
@@ -265,6 +278,7 @@ int main(void) {
         cmocka_unit_test(figures_are_made),
         cmocka_unit_test(series_and_axes_are_named),
         cmocka_unit_test(again_gives_the_same_bytes),
+        cmocka_unit_test(what_cannot_be_drawn_is_left_out),
         cmocka_unit_test(hostile_text_does_nothing),
         cmocka_unit_test(strings_are_quoted),
         cmocka_unit_test(gnuplot_missing),

@@ -115,7 +115,8 @@ static void short_table_is_aligned(void **state) {
     FILE *file = open_memstream(&text, &size);
     assert_int_equal(report_print_table(file, fixture_copy("short")), STATUS_OK);
     fclose(file);
-    assert_contains(text, "plain        56     2      44.00      40.00      39.00       80.0\n");
+    assert_contains(
+        text, "plain        56     2      44.00      40.00      39.00       80.0  (1 diverged)\n");
     assert_contains(text, "plain       110     1   diverged   diverged   diverged\n");
     assert_contains(text, "resnet A     20     3      21.50      12.00      10.00       32.0\n");
     free(text);
