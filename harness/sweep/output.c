@@ -91,6 +91,8 @@ Status output_open(const char *folder, Output *output) {
     char path[PATH_SIZE];
     if (snprintf(output->folder, sizeof output->folder, "%s", folder) >= (int)sizeof output->folder)
         return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", folder);
+    for (size_t end = strlen(output->folder); end > 1 && output->folder[end - 1] == '/';)
+        output->folder[--end] = '\0';
     TRY(check_top(output));
     path_of(output, path, NULL, "runs");
     TRY(make_folder(path));
@@ -128,6 +130,10 @@ Status output_begin_curves(const Output *output, const char *key, FILE **out) {
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) { /* held until the file is closed */
         close(fd);
         return status_fail(STATUS_UNAVAILABLE, "%s: another process is training this run", path);
+    }
+    if (output_finished(output, key)) { /* since the caller looked */
+        close(fd);
+        return status_fail(STATUS_UNAVAILABLE, "%s: another process has just finished it", path);
     }
     FILE *file = ftruncate(fd, 0) == 0 ? fdopen(fd, "w") : NULL;
     if (!file) {

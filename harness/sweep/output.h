@@ -25,7 +25,8 @@ Status output_open(const char *folder, Output *output);
 bool output_finished(const Output *output, const char *key);
 
 /* The run's own curves.csv, begun anew with its header. STATUS_UNAVAILABLE when another process is
- * writing it. The caller ends it with output_end_curves(). */
+ * writing it, or has finished it since output_finished() said no. The caller ends it with
+ * output_end_curves(). */
 Status output_begin_curves(const Output *output, const char *key, FILE **file);
 /* Hands the row just written to the operating system; a full disk is told here. */
 Status output_flush(const char *what, FILE *file);

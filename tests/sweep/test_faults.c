@@ -7,8 +7,10 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,6 +38,29 @@ static void stopped(void **state) {
     o = program_run_stopped(line, "[2/2] resnet-8 A, seed 1: iteration 2,", SIGTERM);
     assert_int_equal(o->code, 1);
     expect_words(o->err, "[1/2] resnet-8 A, seed 1: finished already");
+}
+
+/* Two processes in one folder: a run that the other one is training is left to it. */
+static void shared_folder(void **state) {
+    (void)state;
+    char name[128];
+    run_smoke("--out l/ --rows 1", 0, "l/runs.csv");
+    CsvTable runs = table_of("l/runs.csv");
+    snprintf(name, sizeof name, "l/runs/%s/run.csv", csv_get(&runs, 0, "key"));
+    assert_int_equal(unlink(in_scratch(name)), 0);
+    snprintf(name, sizeof name, "l/runs/%s/curves.csv", csv_get(&runs, 0, "key"));
+    csv_table_free(&runs);
+    char *before = text_of(name);
+    int file = open(in_scratch(name), O_RDWR | O_CLOEXEC);
+    assert_true(file >= 0);
+    assert_int_equal(flock(file, LOCK_EX), 0);
+    run_smoke("--out l --rows 1", 1, "another process is training this run|1 run failed");
+    char *after = text_of(name);
+    assert_string_equal(before, after);
+    close(file);
+    run_smoke("--out l --rows 1", 0, "l/runs.csv");
+    free(before);
+    free(after);
 }
 
 /* ---- outputs that cannot be written ---- */
@@ -86,9 +111,8 @@ static void full_disk(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stopped),
-        cmocka_unit_test(foreign_header),
-        cmocka_unit_test(unwritable),
+        cmocka_unit_test(stopped),        cmocka_unit_test(shared_folder),
+        cmocka_unit_test(foreign_header), cmocka_unit_test(unwritable),
         cmocka_unit_test(full_disk),
     };
     int code = smoke_begin(argc, argv);
