@@ -62,11 +62,15 @@ static float *padded_weights(const Conv *conv, CpuState *state) {
 static Status run_reorder(const CpuProgram *program, const Conv *conv, const ConvPrim *prim,
                           float *oihw, bool to_oihw) {
     Status status = STATUS_OK;
+    int threads = omp_get_max_threads();
     dnnl_exec_arg_t args[2] = {{DNNL_ARG_FROM, to_oihw ? prim->weight : prim->plain},
                                {DNNL_ARG_TO, to_oihw ? prim->plain : prim->weight}};
+    if (prim->weight_floats <= CONV_SMALL_WEIGHTS)
+        omp_set_num_threads(1);
     DNNL_CHECK(dnnl_memory_set_data_handle(prim->plain, oihw), conv->name);
     DNNL_CHECK(dnnl_primitive_execute(prim->reorder, program->cpu->stream[0], 2, args), conv->name);
 out:
+    omp_set_num_threads(threads);
     return status;
 }
 

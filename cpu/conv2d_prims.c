@@ -144,10 +144,14 @@ static Status prim_create(const Conv *conv, CpuBackend *cpu, const ConvMd *md, C
     for (int i = 0; i < prim->pieces; i++)
         CHECK(args_create(conv, cpu, md, weight, scratch, &prim->args[i]));
     DNNL_CHECK(dnnl_primitive_create(&prim->primitive, pd), conv->name);
+    int threads = omp_get_max_threads();
+    if (prim->weight_floats <= CONV_SMALL_WEIGHTS)
+        omp_set_num_threads(1);
     if (kind == CONV_WEIGHTS)
-        CHECK(reorder_create(conv, cpu, weight, &md->oihw, &prim->reorder));
+        status = reorder_create(conv, cpu, weight, &md->oihw, &prim->reorder);
     else
-        CHECK(reorder_create(conv, cpu, &md->oihw, weight, &prim->reorder));
+        status = reorder_create(conv, cpu, &md->oihw, weight, &prim->reorder);
+    omp_set_num_threads(threads);
 out:
     return status;
 }
@@ -177,7 +181,7 @@ out:
 static int piece_count(const Conv *conv, int count) {
     size_t weights = (size_t)conv->channels_out * (size_t)conv->channels_in *
                      (size_t)(conv->window.r * conv->window.s);
-    if (weights > 256 * 1024)
+    if (weights > CONV_SMALL_WEIGHTS)
         return 1;
     for (int pieces = CONV_PIECES; pieces > 1; pieces--)
         if (count % pieces == 0)

@@ -29,7 +29,7 @@ static Status run_forward(CpuProgram *program, const Step *step, int count) {
     bool max = is_max(program, step->node);
     float *y = step_buffer(program, step, 0);
     const float *x = step_buffer(program, step, 1);
-    int32_t *index = (int32_t *)step_buffer(program, step, 2);
+    int32_t *index = (void *)step_buffer(program, step, 2);
     size_t in, out;
     int planes = planes_of(program, step->node, count);
     plane_sizes(program, step->node, &in, &out);
@@ -60,7 +60,7 @@ static Status run_backward(CpuProgram *program, const Step *step, int count) {
     bool max = is_max(program, step->node);
     float *dx = step_buffer(program, step, 0);
     const float *dy = step_buffer(program, step, 1);
-    const int32_t *index = (const int32_t *)step_buffer(program, step, 2);
+    const int32_t *index = (const void *)step_buffer(program, step, 2);
     size_t in, out;
     int planes = planes_of(program, step->node, count);
     plane_sizes(program, step->node, &in, &out);

@@ -7,13 +7,15 @@
 
 /* log sum_k exp(x_k), shifted by the largest logit against overflow. */
 static double log_sum_exp(const float *x, int classes) {
-    double largest = x[0], sum = 0;
+    int best = 0;
+    double others = 0;
     for (int k = 1; k < classes; k++)
-        if (x[k] > largest)
-            largest = x[k];
+        if (x[k] > x[best])
+            best = k;
     for (int k = 0; k < classes; k++)
-        sum += exp(x[k] - largest);
-    return largest + log(sum);
+        if (k != best)
+            others += exp((double)x[k] - x[best]);
+    return x[best] + log1p(others);
 }
 
 /* The label's logit must be the first largest one; a NaN anywhere is an error. */

@@ -39,7 +39,7 @@ Status cpu_tap_read(Program *base, int number, float *values) {
         read_gradient(program, tap.node, count, values);
     else if (tap.kind == TAP_POOL_INDEX)
         layout_unpack_index(values,
-                            (const int32_t *)buffer_floats(program, program->plan[tap.node].index),
+                            (const void *)buffer_floats(program, program->plan[tap.node].index),
                             shape_of(program, tap.node), count, program->cpu->block);
     else
         read_value(program, tap.node, count, values);
