@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,6 +39,12 @@ void run_title(const RunConfig *config, char *text, size_t size) {
     }
     snprintf(text, size, "%s-%lld%s, seed %lld", family, (long long)config->depth, shortcut,
              (long long)config->seed);
+}
+
+/* A renewed line must not wrap: only its last row could be cleared. */
+static int terminal_width(void) {
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
 }
 
 /* A line that stays; on a terminal it takes the place of the renewed one. */
@@ -145,10 +152,12 @@ void progress_step(void *context, const TrainProgress *step) {
             step->error_pct, step->images_per_s, left, all);
         return;
     }
-    fprintf(stderr,
-            "\r\033[K[%d/%d] %s: %lld/%lld, epoch %.1f, loss %.3f, error %.1f %%, %.0f images/s, "
-            "%s left (all: %s)",
-            p->number, p->total, p->title, (long long)step->iteration, (long long)step->iterations,
-            step->epoch, step->loss, step->error_pct, step->images_per_s, left, all);
+    char text[256];
+    snprintf(text, sizeof text,
+             "[%d/%d] %s: %lld/%lld, %s left (all: %s), error %.1f %%, loss %.3f, epoch %.1f, %.0f "
+             "images/s",
+             p->number, p->total, p->title, (long long)step->iteration, (long long)step->iterations,
+             left, all, step->error_pct, step->loss, step->epoch, step->images_per_s);
+    fprintf(stderr, "\r\033[K%.*s", terminal_width() - 1, text);
     fflush(stderr);
 }
