@@ -111,7 +111,7 @@ static const ResultColumn result[] = {
     {"train_loss", false, "mean over the train-mode batches since the evaluation before"},
     {"train_error_pct", false, "of the same batches, in percent"},
     {"train_eval_loss", false,
-     "in evaluation mode, without augmentation, on the first 10,000 of the "
+     "in evaluation mode, without augmentation, on the first 5,000 of the "
      "training images, classes balanced"},
     {"train_eval_error_pct", false, "of the same"},
     {"test_loss", false, "in evaluation mode on the test images"},
