@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,17 +23,39 @@ void gnuplot_put_string(FILE *file, const char *text) {
     fputc('\'', file);
 }
 
+/* The environment with a UTF-8 locale: in the plain C locale, a fresh machine's, gnuplot complains
+ * of its own degree sign. The caller frees the array; NULL when memory is out. */
+static char **utf8_environment(void) {
+    static char locale[] = "LC_ALL=C.UTF-8";
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    char **all = malloc((count + 2) * sizeof(char *));
+    for (size_t i = 0; all && i < count; i++)
+        if (strncmp(environ[i], "LC_ALL=", 7) != 0)
+            all[kept++] = environ[i];
+    if (all) {
+        all[kept++] = locale;
+        all[kept] = NULL;
+    }
+    return all;
+}
+
 /* Starts gnuplot in `folder`; it reads nothing and writes its messages to `messages`. */
 static int spawn(const char *folder, char **argv, int messages, pid_t *child) {
     posix_spawn_file_actions_t actions;
-    int error = posix_spawn_file_actions_init(&actions);
-    if (error)
+    char **environment = utf8_environment();
+    int error = environment ? posix_spawn_file_actions_init(&actions) : ENOMEM;
+    if (error) {
+        free(environment);
         return error;
+    }
     if ((error = posix_spawn_file_actions_addchdir_np(&actions, folder)) == 0 &&
         (error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) == 0 &&
         (error = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)) == 0 &&
         (error = posix_spawn_file_actions_adddup2(&actions, messages, 2)) == 0)
-        error = posix_spawnp(child, argv[0], &actions, NULL, argv, environ);
+        error = posix_spawnp(child, argv[0], &actions, NULL, argv, environment);
+    free(environment);
     posix_spawn_file_actions_destroy(&actions);
     return error;
 }
