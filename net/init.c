@@ -1,6 +1,7 @@
 #include "net/init.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "net/philox.h"
 
@@ -53,4 +54,22 @@ void init_param(const Net *net, int param, InitKind kind, uint64_t seed, float *
                     who);
     else
         fill(values, p->count, 0);
+}
+
+Status init_state(State *state, InitKind kind, uint64_t seed) {
+    const Net *net = state->net;
+    size_t most = 1;
+    for (int i = 0; i < net->param_count; i++)
+        most = net->params[i].count > most ? net->params[i].count : most;
+    float *values = malloc(most * sizeof *values);
+    if (!values)
+        return status_fail(STATUS_NO_MEMORY, "no memory for initial values");
+    Status status = STATUS_OK;
+    for (int i = 0; i < net->param_count; i++) {
+        init_param(net, i, kind, seed, values);
+        CHECK(state_write(state, SECTION_VALUE, i, values));
+    }
+out:
+    free(values);
+    return status;
 }

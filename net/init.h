@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "net/net.h"
+#include "net/backend.h"
 
 typedef enum InitKind {
     INIT_HE_FAN_IN,  /* weights normal(0, sqrt(2 / fan_in)), biases 0; He et al., ICCV 2015, eq. 10
@@ -17,5 +17,7 @@ typedef enum InitKind {
  * bias 0, mean 0, variance 1. A draw is keyed by the seed and the parameter's name, so that layers
  * of the same name and shape start equal in nets that are compared (plain against residual). */
 void init_param(const Net *net, int param, InitKind kind, uint64_t seed, float *values);
+/* Writes the initial values of all parameters and statistics into a State. */
+Status init_state(State *state, InitKind kind, uint64_t seed);
 
 #endif

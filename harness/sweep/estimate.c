@@ -2,19 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "harness/base/clock.h"
 #include "net/philox.h"
 
 /* Steps that are timed, after one that is not: as many as fit into half a second. */
 enum { STEPS_LEAST = 2, STEPS_MOST = 20 };
 #define STEPS_SECONDS 0.5
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* One batch of noise: times do not depend on what the images show. The caller frees both. */
 static Status make_images(Shape shape, int count, int classes, uint8_t **images, int32_t **labels) {
@@ -30,21 +24,6 @@ static Status make_images(Shape shape, int count, int classes, uint8_t **images,
     return STATUS_OK;
 }
 
-static Status init_state(State *state, const RunConfig *config) {
-    const Net *net = state->net;
-    Status status = STATUS_OK;
-    float *values = malloc((net->learned_count + net->statistic_count) * sizeof *values);
-    if (!values)
-        return status_fail(STATUS_NO_MEMORY, "no memory for initial values");
-    for (int i = 0; i < net->param_count; i++) {
-        init_param(net, i, (InitKind)config->init, 1, values);
-        CHECK(state_write(state, SECTION_VALUE, i, values));
-    }
-out:
-    free(values);
-    return status;
-}
-
 static Status time_steps(Program *program, const Dataset *data, const RunConfig *config,
                          double *seconds) {
     int count = (int)config->batch;
@@ -58,13 +37,14 @@ static Status time_steps(Program *program, const Dataset *data, const RunConfig 
         samples[i].index = i;
     CHECK(program_train_step(program, &batch, 1e-3));
     CHECK(program_metrics(program, &metrics));
-    double start = now();
+    double start = clock_seconds();
     int steps = 0;
-    for (; steps < STEPS_LEAST || (steps < STEPS_MOST && now() - start < STEPS_SECONDS); steps++) {
+    for (; steps < STEPS_LEAST || (steps < STEPS_MOST && clock_seconds() - start < STEPS_SECONDS);
+         steps++) {
         CHECK(program_train_step(program, &batch, 1e-3));
         CHECK(program_metrics(program, &metrics)); /* a backend may work behind our back */
     }
-    *seconds = (now() - start) / steps;
+    *seconds = (clock_seconds() - start) / steps;
 out:
     free(samples);
     return status;
@@ -87,7 +67,7 @@ static Status measure(Backend *backend, const RunConfig *config, const Net *net,
     DatasetSpec dataset = {
         .count = (int)config->batch, .shape = shape, .bytes = images, .labels = labels};
     CHECK(state_create(backend, net, &optimizer, &state));
-    CHECK(init_state(state, config));
+    CHECK(init_state(state, (InitKind)config->init, 1));
     CHECK(dataset_create(backend, &dataset, &data));
     CHECK(program_compile(state, &spec, &program));
     CHECK(time_steps(program, data, config, seconds));
@@ -122,9 +102,9 @@ static Status step_seconds(Sweep *sweep, const RunConfig *config, const Net *net
         *seconds = work / pace->flops_per_s;
         return STATUS_OK;
     }
-    double start = now();
+    double start = clock_seconds();
     TRY(measure(backend, &resolved, net, shape, classes, seconds));
-    pace->spent += now() - start;
+    pace->spent += clock_seconds() - start;
     pace->flops_per_s = work / *seconds;
     pace->step = *seconds;
     memcpy(pace->last, what, sizeof what);

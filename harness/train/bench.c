@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "harness/base/clock.h"
 #include "net/cost.h"
 #include "net/init.h"
 #include "net/philox.h"
@@ -68,26 +68,13 @@ static Status make_dataset(const Bench *bench, Backend *backend, Dataset **data)
     return dataset_create(backend, &spec, data);
 }
 
-static Status write_initial_values(const Bench *bench, State *state) {
-    for (int i = 0; i < bench->net->param_count; i++) {
-        float *values = malloc(bench->net->params[i].count * sizeof *values);
-        if (!values)
-            return status_fail(STATUS_NO_MEMORY, "no memory for initial values");
-        init_param(bench->net, i, INIT_HE_FAN_IN, bench->spec.seed, values);
-        Status status = state_write(state, SECTION_VALUE, i, values);
-        free(values);
-        TRY(status);
-    }
-    return STATUS_OK;
-}
-
 /* ---- set-up ---- */
 
 static Status set_up(Bench *bench) {
     Optimizer optimizer = {.kind = OPTIMIZER_SGD_CAFFE, .momentum = 0.9, .weight_decay = 1e-4};
     TRY(generate(bench));
     TRY(state_create(bench->backend, bench->net, &optimizer, &bench->state));
-    TRY(write_initial_values(bench, bench->state));
+    TRY(init_state(bench->state, INIT_HE_FAN_IN, bench->spec.seed));
     return make_dataset(bench, bench->backend, &bench->data);
 }
 
@@ -201,11 +188,11 @@ Status bench_verify(Bench *bench, double *worst) {
                      &bench->train));
     CHECK(backend_open("ref", &options, &ref));
     CHECK(state_create(ref, bench->net, &optimizer, &oracle));
-    CHECK(write_initial_values(bench, oracle));
+    CHECK(init_state(oracle, INIT_HE_FAN_IN, bench->spec.seed));
     CHECK(make_dataset(bench, ref, &data));
     CHECK(compiled(oracle, BENCH_TRAIN, PRECISION_FP64, bench->spec.verify_count, &slow));
     CHECK(compare_steps(bench, oracle, slow, data, worst));
-    CHECK(write_initial_values(bench, bench->state));
+    CHECK(init_state(bench->state, INIT_HE_FAN_IN, bench->spec.seed));
 out:
     program_destroy(slow);
     dataset_destroy(data);
@@ -216,17 +203,11 @@ out:
 
 /* ---- timing ---- */
 
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
 /* Reading the metrics waits for a device to finish. */
 static Status timed_step(Bench *bench, BenchPhase phase, double *ms) {
     Batch batch = {.data = bench->data, .samples = bench->samples, .count = bench->spec.batch};
     Metrics metrics;
-    double start = now_ms();
+    double start = clock_seconds();
     if (phase == BENCH_TRAIN) {
         TRY(program_train_step(bench->train, &batch, 0.01));
         TRY(program_metrics(bench->train, &metrics));
@@ -234,7 +215,7 @@ static Status timed_step(Bench *bench, BenchPhase phase, double *ms) {
         TRY(program_forward(bench->infer, &batch));
         TRY(program_metrics(bench->infer, &metrics));
     }
-    *ms = now_ms() - start;
+    *ms = 1e3 * (clock_seconds() - start);
     if (!isfinite(metrics.loss_sum))
         return status_fail(STATUS_DIVERGED, "the loss became %g: nothing to time",
                            metrics.loss_sum);

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "harness/base/clock.h"
 #include "harness/train/evaluate.h"
 #include "harness/train/sampler.h"
 
@@ -28,12 +28,6 @@ typedef struct Run {
     TrainResult *result;
 } Run;
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void add(Metrics *sum, const Metrics *more) {
     sum->loss_sum += more->loss_sum;
     sum->errors += more->errors;
@@ -49,23 +43,6 @@ static double mean_loss(const Metrics *m) {
 }
 
 /* ---- set-up ---- */
-
-static Status write_initial_values(Run *run) {
-    size_t most = 1;
-    for (int i = 0; i < run->net->param_count; i++)
-        most = run->net->params[i].count > most ? run->net->params[i].count : most;
-    float *values = malloc(most * sizeof *values);
-    if (!values)
-        return status_fail(STATUS_NO_MEMORY, "no memory for initial values");
-    Status status = STATUS_OK;
-    for (int i = 0; i < run->net->param_count; i++) {
-        init_param(run->net, i, run->spec->init, run->spec->seed, values);
-        CHECK(state_write(run->state, SECTION_VALUE, i, values));
-    }
-out:
-    free(values);
-    return status;
-}
 
 static Status make_dataset(Run *run, Backend *backend, const ImageSet *set, Dataset **data) {
     const Normalization *norm = run->spec->normalization;
@@ -129,7 +106,7 @@ static Status set_up(Run *run, Backend *backend) {
     TRY(sampler_create(&sampler, &run->sampler));
     TRY(choose_clean(run));
     TRY(state_create(backend, run->net, &spec->optimizer, &run->state));
-    TRY(write_initial_values(run));
+    TRY(init_state(run->state, spec->init, spec->seed));
     TRY(make_dataset(run, backend, spec->train_set, &run->train_data));
     TRY(make_dataset(run, backend, spec->test_set, &run->test_data));
     return compile_all(run);
@@ -199,7 +176,7 @@ static Status evaluate_now(Run *run, int64_t done, double lr, bool *diverged) {
                       .test_loss = test.loss,
                       .test_error_pct = test.error_pct,
                       .validation_error_pct = held.error_pct,
-                      .seconds = now() - run->started};
+                      .seconds = clock_seconds() - run->started};
     run->since_eval = (Metrics){0};
     run->result->best_test_error_pct = fmin(run->result->best_test_error_pct, row->test_error_pct);
     return run->hooks->curve(run->hooks->context, row);
@@ -211,7 +188,7 @@ static void report(Run *run, int64_t done, double lr) {
     const TrainSpec *spec = run->spec;
     if (!run->hooks->progress || (done % PROGRESS_WINDOW && done != spec->iterations))
         return;
-    double elapsed = now() - run->started;
+    double elapsed = clock_seconds() - run->started;
     TrainProgress progress = {.iteration = done,
                               .iterations = spec->iterations,
                               .epoch = epoch_of(run, done),
@@ -231,12 +208,12 @@ static Status step(Run *run, int64_t iteration, double *lr, bool *diverged) {
     Metrics metrics;
     *lr =
         run->warmup.over ? schedule_rate(&spec->schedule, spec->lr, iteration) : spec->warmup.rate;
-    double start = now();
+    double start = clock_seconds();
     TRY(sampler_batch(run->sampler, iteration, run->samples));
     Batch batch = {.data = run->train_data, .samples = run->samples, .count = spec->batch};
     TRY(program_train_step(run->train, &batch, *lr));
     TRY(program_metrics(run->train, &metrics));
-    run->training += now() - start;
+    run->training += clock_seconds() - start;
     *diverged = !isfinite(metrics.loss_sum);
     add(&run->since_eval, &metrics);
     add(&run->since_report, &metrics);
@@ -273,11 +250,11 @@ Status train_run(const TrainSpec *spec, const Net *net, Backend *backend, const 
     Run run = {.spec = spec, .net = net, .hooks = hooks, .result = result};
     memset(result, 0, sizeof *result);
     result->best_test_error_pct = INFINITY;
-    run.started = now();
+    run.started = clock_seconds();
     Status status = set_up(&run, backend);
     if (status == STATUS_OK)
         status = train(&run);
-    result->seconds = now() - run.started;
+    result->seconds = clock_seconds() - run.started;
     result->images_per_s = (double)result->iterations * spec->batch / run.training;
     if (result->diverged)
         result->last = (CurveRow){.iteration = result->iterations,
