@@ -1,0 +1,17 @@
+/* What every kernel file includes. nvcc gets CUDA itself; a host compiler gets the software GPU of
+ * tests/softgpu, on which the same source runs thread by thread. Two macros hide the difference:
+ *   LAUNCH(kernel, grid, block, stream, arguments...)   a template kernel stands in parentheses
+ *   SHARED(type, name, count)                           an array shared by the block's threads */
+#ifndef GPU_KERNELS_CUDA_H
+#define GPU_KERNELS_CUDA_H
+
+#ifdef __CUDACC__
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+#define LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
+#define SHARED(type, name, count)                __shared__ type name[count]
+#else
+#include "softgpu_kernel.h"
+#endif
+
+#endif
