@@ -35,7 +35,7 @@ static void batch_norm_destroy(void *op) {
 }
 
 static Status batch_norm_create(CpuProgram *program, int node) {
-    const FusedGroup *group = &program->groups[program->plan[node].group];
+    const FusedGroup *group = &program->groups[program->use[node].group];
     const ProgramSpec *spec = &program->base.spec;
     Shape shape = shape_of(program, node);
     int block = program->cpu->block;
@@ -195,12 +195,12 @@ static Status run_forward(CpuProgram *program, const Step *step, int count) {
 
 static Status plan_forward(CpuProgram *program, int node) {
     TRY(batch_norm_create(program, node));
-    const FusedGroup *group = &program->groups[program->plan[node].group];
+    const FusedGroup *group = &program->groups[program->use[node].group];
     int input = node_of(program, group->bn)->inputs[0];
     int x = plan_read(program, input), y;
     int skip = group->skip >= 0 ? plan_read(program, group->skip) : NONE;
     const NodePlan *in = &program->plan[input];
-    bool in_place = !program->trains && in->consumers == 1 && !in->tapped;
+    bool in_place = !program->trains && program->use[input].consumers == 1 && !in->tapped;
     if (in_place)
         y = program->plan[node].value = x;
     else
@@ -296,18 +296,18 @@ static Status run_backward(CpuProgram *program, const Step *step, int count) {
 /* The gradient's two parts are added in the loops. The shortcut's gradient is the masked one, which
  * is stored for it, over one of the parts where that is free. */
 static Status plan_backward(CpuProgram *program, int node) {
-    const FusedGroup *group = &program->groups[program->plan[node].group];
+    const FusedGroup *group = &program->groups[program->use[node].group];
     int input = node_of(program, group->bn)->inputs[0];
     Shape shape = shape_of(program, node);
     Gradient parts = program->plan[node].gradient;
     int g1 = parts.part[0], g2 = parts.parts == 2 ? parts.part[1] : NONE;
     int masked = NONE, dx = NONE;
-    bool skip_wants = group->skip >= 0 && program->plan[group->skip].needs_gradient;
+    bool skip_wants = group->skip >= 0 && program->use[group->skip].needs_gradient;
     if (skip_wants && (group->relu >= 0 || g2 >= 0))
         masked = plan_overwritable(program, g1)   ? g1
                  : plan_overwritable(program, g2) ? g2
                                                   : plan_activation(program, shape);
-    if (program->plan[input].needs_gradient)
+    if (program->use[input].needs_gradient)
         dx = !skip_wants && plan_overwritable(program, g1) ? g1 : plan_activation(program, shape);
     int y = group->relu >= 0 && group->skip >= 0 ? program->plan[node].value : NONE;
     plan_step(program, (Step){run_backward,

@@ -252,7 +252,7 @@ static Status conv_create(CpuProgram *program, int id, Conv **result) {
     program->op[id] = conv;
     if (!conv)
         return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", node->name);
-    bool data = program->trains && program->plan[node->inputs[0]].needs_gradient;
+    bool data = program->trains && program->use[node->inputs[0]].needs_gradient;
     bool stem = node->inputs[0] == 0 && !data;
     conv->in = node_in(program->net, id);
     conv->out = node->out;
@@ -308,7 +308,7 @@ static Status plan_backward(CpuProgram *program, int node) {
     int input = node_of(program, node)->inputs[0];
     int dy = plan_gradient(program, node);
     plan_conv(program, run_weights, node, input_buffer(program, node), dy);
-    if (!program->plan[input].needs_gradient)
+    if (!program->use[input].needs_gradient)
         return STATUS_OK;
     int dx = plan_activation(program, shape_of(program, input));
     plan_conv(program, run_data, node, dx, dy);

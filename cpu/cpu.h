@@ -11,6 +11,7 @@
 
 #include "cpu/kernels/kernels.h"
 #include "net/backend.h"
+#include "net/fusion.h"
 
 extern const BackendOps cpu_backend;
 
@@ -59,22 +60,11 @@ typedef struct Gradient {
     int parts;
 } Gradient;
 
-/* Batch norm with what was fused behind it; ids of nodes, -1: not there. */
-typedef struct FusedGroup {
-    int bn, add, relu;
-    int skip; /* the node that the add adds */
-    int last; /* the node whose value the group computes */
-} FusedGroup;
-
 typedef struct NodePlan {
-    int value;     /* buffer of the output; -1: never stored */
-    int index;     /* max-pool: buffer of the winners; -1 */
-    int consumers; /* how many inputs of nodes it feeds */
+    int value; /* buffer of the output; -1: never stored */
+    int index; /* max-pool: buffer of the winners; -1 */
     bool tapped;
     bool tapped_gradient;
-    bool needs_gradient; /* a learned parameter or a tapped gradient lies at or above it */
-    bool covered;        /* computed inside a FusedGroup that ends in a later node */
-    int group;           /* of the group that ends here; -1 */
     Gradient gradient;
 } NodePlan;
 
@@ -86,6 +76,7 @@ typedef struct CpuProgram {
     bool trains; /* MODE_TRAIN: there are backward steps */
 
     NodePlan *plan; /* by node */
+    NodeUse *use;   /* by node */
     void **op;      /* by node: what CpuOp.destroy frees */
     FusedGroup *groups;
     int group_count;

@@ -37,7 +37,7 @@ static Status run_relu_backward(CpuProgram *program, const Step *step, int count
 static Status plan_relu_backward(CpuProgram *program, int node) {
     int input = node_of(program, node)->inputs[0];
     int dy = plan_gradient(program, node);
-    if (!program->plan[input].needs_gradient)
+    if (!program->use[input].needs_gradient)
         return STATUS_OK;
     int dx =
         plan_overwritable(program, dy) ? dy : plan_activation(program, shape_of(program, node));
@@ -78,7 +78,7 @@ static Status plan_add(CpuProgram *program, int node) {
 static Status plan_add_backward(CpuProgram *program, int node) {
     int a = node_of(program, node)->inputs[0], b = node_of(program, node)->inputs[1];
     int dy = plan_gradient(program, node);
-    if (program->plan[a].needs_gradient && program->plan[b].needs_gradient)
+    if (program->use[a].needs_gradient && program->use[b].needs_gradient)
         program->buffers[dy].shared = true;
     plan_contribute(program, a, dy);
     plan_contribute(program, b, dy);

@@ -158,7 +158,7 @@ static Status plan_backward(CpuProgram *program, int node) {
     int dy = plan_gradient(program, node), x = plan_read(program, input);
     plan_step(program,
               (Step){run_weights, node, {x, dy, NONE, NONE, NONE, NONE}, program->op[node]});
-    if (!program->plan[input].needs_gradient)
+    if (!program->use[input].needs_gradient)
         return STATUS_OK;
     int dx = plan_activation(program, shape_of(program, input));
     plan_step(program, (Step){run_data, node, {dx, dy, NONE, NONE, NONE, NONE}, program->op[node]});

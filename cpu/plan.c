@@ -3,7 +3,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "net/lifetimes.h"
 
 /* ---- growing tables ---- */
 
@@ -123,7 +124,7 @@ int plan_gradient(CpuProgram *program, int node) {
 
 void plan_contribute(CpuProgram *program, int node, int buffer) {
     Gradient *gradient = &program->plan[node].gradient;
-    if (!program->plan[node].needs_gradient || buffer < 0)
+    if (!program->use[node].needs_gradient || buffer < 0)
         return;
     if (gradient->parts == 2)
         plan_gradient(program, node);
@@ -142,50 +143,6 @@ static size_t spaced(size_t floats) {
     return (floats + 15) / 16 * 16 + 17 * 16;
 }
 
-static bool lives_meet(const Buffer *a, const Buffer *b) {
-    return a->first <= b->last && b->first <= a->last;
-}
-
-static int by_size(const void *a, const void *b) {
-    const Buffer *x = *(const Buffer *const *)a, *y = *(const Buffer *const *)b;
-    if (x->floats != y->floats)
-        return x->floats < y->floats ? 1 : -1;
-    return x < y ? -1 : x > y;
-}
-
-/* The lowest gap that fits among the placed buffers (sorted by offset) alive at the same time. */
-static size_t lowest_gap(const Buffer *buffer, Buffer *const *placed, int count) {
-    size_t offset = 0;
-    for (int i = 0; i < count; i++) {
-        if (!lives_meet(buffer, placed[i]))
-            continue;
-        if (offset + spaced(buffer->floats) <= placed[i]->offset)
-            break;
-        size_t end = placed[i]->offset + spaced(placed[i]->floats);
-        if (end > offset)
-            offset = end;
-    }
-    return offset;
-}
-
-/* Largest first, each at the lowest place that is free during its life. */
-static size_t assign_offsets(Buffer **order, Buffer **placed, int count) {
-    size_t top = 0;
-    for (int i = 0; i < count; i++) {
-        Buffer *buffer = order[i];
-        buffer->offset = lowest_gap(buffer, placed, i);
-        int at = i;
-        while (at > 0 && placed[at - 1]->offset > buffer->offset) {
-            placed[at] = placed[at - 1];
-            at--;
-        }
-        placed[at] = buffer;
-        if (buffer->offset + spaced(buffer->floats) > top)
-            top = buffer->offset + spaced(buffer->floats);
-    }
-    return top;
-}
-
 static Status allocate(CpuProgram *program) {
     size_t bytes = program->arena_floats * sizeof(float);
     program->arena = cpu_floats(program->arena_floats);
@@ -198,16 +155,19 @@ static Status allocate(CpuProgram *program) {
 }
 
 Status plan_layout(CpuProgram *program) {
-    int used = 0, count = program->buffer_count;
+    int count = program->buffer_count;
     TRY(program->status);
-    Buffer **order = malloc(2 * (size_t)(count + 1) * sizeof(Buffer *));
-    if (!order)
+    Lifetime *lives = malloc(((size_t)count + 1) * sizeof *lives);
+    if (!lives)
         return status_fail(STATUS_NO_MEMORY, "no memory to plan %s", program->net->title);
+    for (int i = 0; i < count; i++) {
+        const Buffer *buffer = &program->buffers[i];
+        lives[i] = (Lifetime){spaced(buffer->floats), buffer->first, buffer->last, 0};
+    }
+    Status status = lifetimes_place(lives, count, &program->arena_floats);
     for (int i = 0; i < count; i++)
-        if (program->buffers[i].first >= 0)
-            order[used++] = &program->buffers[i];
-    qsort(order, (size_t)used, sizeof *order, by_size);
-    program->arena_floats = assign_offsets(order, order + count, used);
-    free(order);
+        program->buffers[i].offset = lives[i].offset;
+    free(lives);
+    TRY(status);
     return allocate(program);
 }

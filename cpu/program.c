@@ -49,12 +49,12 @@ static Status run_output_gradient(CpuProgram *program, const Step *step, int cou
 
 /* The operation that computes a node: a fused group belongs to its batch norm. */
 static const CpuOp *op_of(const CpuProgram *program, int node) {
-    return program->plan[node].group >= 0 ? &cpu_batch_norm : ops[node_of(program, node)->op];
+    return program->use[node].group >= 0 ? &cpu_batch_norm : ops[node_of(program, node)->op];
 }
 
 static Status plan_forward(CpuProgram *program) {
     for (int i = 0; i < program->net->node_count; i++) {
-        if (program->plan[i].covered)
+        if (program->use[i].covered)
             continue;
         TRY(op_of(program, i)->plan_forward(program, i));
         TRY(program->status);
@@ -71,7 +71,7 @@ static Status plan_backward(CpuProgram *program) {
     int last = program->net->node_count - 1;
     if (!program->trains)
         return STATUS_OK;
-    if (!net_has_loss(program->net) && program->plan[last].needs_gradient) {
+    if (!net_has_loss(program->net) && program->use[last].needs_gradient) {
         int dy = plan_activation(program, shape_of(program, last));
         plan_step(program,
                   (Step){run_output_gradient, last, {dy, NONE, NONE, NONE, NONE, NONE}, NULL});
@@ -82,7 +82,8 @@ static Status plan_backward(CpuProgram *program) {
         bool loss = node_of(program, i)->op == OP_SOFTMAX_CROSS_ENTROPY;
         if (plan->tapped_gradient)
             plan_pin(program, plan_gradient(program, i));
-        if (!plan->covered && plan->needs_gradient && (loss || plan->gradient.parts > 0))
+        if (!program->use[i].covered && program->use[i].needs_gradient &&
+            (loss || plan->gradient.parts > 0))
             TRY(op_of(program, i)->plan_backward(program, i));
         TRY(program->status);
     }
@@ -151,6 +152,7 @@ void cpu_program_destroy(Program *base) {
             ops[node_of(program, i)->op]->destroy(program->op[i]);
     free((void *)base->spec.taps);
     free(program->plan);
+    free(program->use);
     free(program->op);
     free(program->groups);
     free(program->buffers);

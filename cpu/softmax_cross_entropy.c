@@ -72,7 +72,7 @@ static Status run_backward(CpuProgram *program, const Step *step, int count) {
 
 static Status plan_backward(CpuProgram *program, int node) {
     int input = node_of(program, node)->inputs[0];
-    if (!program->plan[input].needs_gradient)
+    if (!program->use[input].needs_gradient)
         return STATUS_OK;
     int x = plan_read(program, input);
     int dx = plan_activation(program, shape_of(program, input));

@@ -65,7 +65,7 @@ static Status run_backward(CpuProgram *program, const Step *step, int count) {
 static Status plan_backward(CpuProgram *program, int node) {
     int input = node_of(program, node)->inputs[0];
     int dy = plan_gradient(program, node);
-    if (!program->plan[input].needs_gradient)
+    if (!program->use[input].needs_gradient)
         return STATUS_OK;
     int dx = plan_activation(program, shape_of(program, input));
     plan_step(program, (Step){run_backward, node, {dx, dy, NONE, NONE, NONE, NONE}, NULL});
