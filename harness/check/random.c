@@ -1,4 +1,4 @@
-#include "tests/support/random.h"
+#include "harness/check/random.h"
 
 #include "net/philox.h"
 

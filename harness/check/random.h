@@ -1,6 +1,6 @@
-/* Numbers for tests: float32, from Philox, keyed by a name; make_golden.py draws the same. */
-#ifndef TESTS_SUPPORT_RANDOM_H
-#define TESTS_SUPPORT_RANDOM_H
+/* Numbers for comparisons: float32, from Philox, keyed by a name; make_golden.py draws the same. */
+#ifndef HARNESS_CHECK_RANDOM_H
+#define HARNESS_CHECK_RANDOM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,248 @@
+#include "harness/check/cases.h"
+
+#include "net/models.h"
+
+/* An input of pairwise different sizes; most cases lift it with a 1x1 convolution first, so that
+ * the operation under test also has to give a gradient to what is in front of it. */
+static int input(Net *net) {
+    return net_input(net, (Shape){2, 7, 6});
+}
+
+static int lifted(Net *net, int channels) {
+    return net_conv2d(net, "lift", input(net), channels, 1, 1, 0, true);
+}
+
+/* ---- one operation each ---- */
+
+static void conv_input(Net *net) {
+    net_conv2d(net, "conv", input(net), 5, 3, 1, 1, false);
+}
+
+static void conv_3x3(Net *net) {
+    net_conv2d(net, "conv", lifted(net, 3), 5, 3, 1, 1, false);
+}
+
+static void conv_3x3_stride(Net *net) {
+    net_conv2d(net, "conv", lifted(net, 3), 5, 3, 2, 1, true);
+}
+
+static void conv_1x1_stride(Net *net) {
+    net_conv2d(net, "conv", lifted(net, 3), 5, 1, 2, 0, false);
+}
+
+static void conv_3x3_valid(Net *net) {
+    net_conv2d(net, "conv", lifted(net, 4), 3, 3, 1, 0, true);
+}
+
+static void conv_5x5(Net *net) {
+    net_conv2d(net, "conv", lifted(net, 4), 3, 5, 1, 2, true);
+}
+
+static void conv_7x7_stride(Net *net) {
+    net_conv2d(net, "conv", input(net), 5, 7, 2, 3, true);
+}
+
+static void conv_wide(Net *net) { /* whole vectors of channels, and a part of one */
+    int x = net_conv2d(net, "conv1", lifted(net, 16), 32, 3, 1, 1, false);
+    net_conv2d(net, "conv2", x, 20, 3, 2, 1, false);
+}
+
+static void batch_norm(Net *net) {
+    net_batch_norm(net, "bn", lifted(net, 5));
+}
+
+static void batch_norm_input(Net *net) {
+    net_batch_norm(net, "bn", input(net));
+}
+
+static void relu(Net *net) {
+    net_relu(net, "relu", lifted(net, 5));
+}
+
+static void batch_norm_relu(Net *net) {
+    net_relu(net, "relu", net_batch_norm(net, "bn", lifted(net, 5)));
+}
+
+static void add(Net *net) {
+    int x = lifted(net, 3);
+    net_add(net, "add", net_conv2d(net, "conv", x, 3, 3, 1, 1, false), x);
+}
+
+static void add_itself(Net *net) {
+    int x = lifted(net, 3);
+    net_add(net, "add", x, x);
+}
+
+static void batch_norm_add(Net *net) { /* an addition without a ReLU behind it */
+    int x = lifted(net, 3);
+    net_add(net, "add", x,
+            net_batch_norm(net, "bn", net_conv2d(net, "conv", x, 3, 3, 1, 1, false)));
+}
+
+static void batch_norm_twice_read(Net *net) { /* a fused batch norm must not hide its output */
+    int x = net_batch_norm(net, "bn", lifted(net, 3));
+    net_add(net, "add", net_relu(net, "relu", x), x);
+}
+
+static void subsample_append(Net *net) {
+    net_zero_pad_subsample(net, "pad", lifted(net, 3), 5, 2, 0);
+}
+
+static void subsample_both(Net *net) {
+    net_zero_pad_subsample(net, "pad", lifted(net, 2), 5, 2, 1);
+}
+
+static void subsample_wide(Net *net) { /* zeros in front that are no whole vector */
+    net_zero_pad_subsample(net, "pad", lifted(net, 16), 32, 2, 8);
+}
+
+static void max_pool(Net *net) {
+    net_max_pool(net, "pool", lifted(net, 3), 2, 2, 0);
+}
+
+static void max_pool_overlap(Net *net) {
+    net_max_pool(net, "pool", lifted(net, 3), 3, 2, 1);
+}
+
+static void avg_pool(Net *net) {
+    net_avg_pool(net, "pool", lifted(net, 3), 3, 2, 1);
+}
+
+static void global_avg_pool(Net *net) {
+    net_global_avg_pool(net, "pool", lifted(net, 3));
+}
+
+static void linear(Net *net) {
+    net_linear(net, "fc", lifted(net, 3), 5, true);
+}
+
+static void linear_input(Net *net) {
+    net_linear(net, "fc", input(net), 5, false);
+}
+
+static void linear_twice(Net *net) {
+    net_linear(net, "fc2", net_linear(net, "fc1", lifted(net, 3), 17, true), 4, false);
+}
+
+static void cross_entropy(Net *net) {
+    int x = net_linear(net, "fc", lifted(net, 3), 5, true);
+    net_softmax_cross_entropy(net, "loss", x);
+}
+
+/* ---- small nets ---- */
+
+static void small_net(Net *net, Family family, Shortcut shortcut, PadSide side, int width) {
+    ModelSpec spec = {.model = "resnet_cifar",
+                      .family = family,
+                      .depth = 8,
+                      .shortcut = shortcut,
+                      .pad_side = side,
+                      .width = width,
+                      .input = {2, 9, 8},
+                      .classes = 5};
+    build_resnet_cifar(&spec, net); /* a refused specification leaves no nodes: case_build() */
+}
+
+static void plain_8(Net *net) {
+    small_net(net, FAMILY_PLAIN, SHORTCUT_A, PAD_APPEND, 4);
+}
+
+static void resnet_8_a(Net *net) {
+    small_net(net, FAMILY_RESNET, SHORTCUT_A, PAD_APPEND, 4);
+}
+
+static void resnet_8_a_both(Net *net) {
+    small_net(net, FAMILY_RESNET, SHORTCUT_A, PAD_BOTH, 4);
+}
+
+static void resnet_8_b(Net *net) {
+    small_net(net, FAMILY_RESNET, SHORTCUT_B, PAD_APPEND, 4);
+}
+
+static void resnet_8_c(Net *net) {
+    small_net(net, FAMILY_RESNET, SHORTCUT_C, PAD_APPEND, 3);
+}
+
+static void resnet_8_wide(Net *net) {
+    small_net(net, FAMILY_RESNET, SHORTCUT_A, PAD_BOTH, 16);
+}
+
+/* As an ImageNet net begins, with channels that end within a vector, and a linear layer that reads
+ * more than one pixel. */
+static void stem(Net *net) {
+    int x = net_conv2d(net, "conv", net_input(net, (Shape){3, 15, 13}), 20, 7, 2, 3, false);
+    x = net_relu(net, "relu", net_batch_norm(net, "bn", x));
+    x = net_max_pool(net, "pool", x, 3, 2, 1);
+    net_softmax_cross_entropy(net, "loss", net_linear(net, "fc", x, 5, true));
+}
+
+/* The other operations on channels that end within a vector. */
+static void tails(Net *net) {
+    int x = net_zero_pad_subsample(net, "pad", lifted(net, 18), 37, 1, 9);
+    x = net_add(net, "add", x, net_batch_norm(net, "bn", x));
+    x = net_avg_pool(net, "pool", net_relu(net, "relu", x), 3, 2, 1);
+    net_softmax_cross_entropy(net, "loss", net_linear(net, "fc", x, 5, true));
+}
+
+static const Case cases[] = {
+    {"conv_input", 3, 0, conv_input},
+    {"conv_3x3", 3, 0, conv_3x3},
+    {"conv_3x3_stride", 3, 0, conv_3x3_stride},
+    {"conv_1x1_stride", 3, 0, conv_1x1_stride},
+    {"conv_3x3_valid", 3, 0, conv_3x3_valid},
+    {"conv_5x5", 3, 0, conv_5x5},
+    {"conv_7x7_stride", 3, 0, conv_7x7_stride},
+    {"conv_wide", 2, 0, conv_wide},
+    {"batch_norm", 3, 0, batch_norm},
+    {"batch_norm_input", 3, 0, batch_norm_input},
+    {"batch_norm_groups", 6, 2, batch_norm},
+    {"relu", 3, 0, relu},
+    {"batch_norm_relu", 3, 0, batch_norm_relu},
+    {"add", 3, 0, add},
+    {"add_itself", 3, 0, add_itself},
+    {"batch_norm_add", 3, 0, batch_norm_add},
+    {"batch_norm_twice_read", 4, 2, batch_norm_twice_read},
+    {"subsample_append", 3, 0, subsample_append},
+    {"subsample_both", 3, 0, subsample_both},
+    {"subsample_wide", 2, 0, subsample_wide},
+    {"max_pool", 3, 0, max_pool},
+    {"max_pool_overlap", 3, 0, max_pool_overlap},
+    {"avg_pool", 3, 0, avg_pool},
+    {"global_avg_pool", 3, 0, global_avg_pool},
+    {"linear", 3, 0, linear},
+    {"linear_input", 3, 0, linear_input},
+    {"linear_twice", 3, 0, linear_twice},
+    {"cross_entropy", 3, 0, cross_entropy},
+    {"stem", 4, 0, stem},
+    {"tails", 4, 2, tails},
+    {"plain_8", 4, 0, plain_8},
+    {"resnet_8_a", 4, 0, resnet_8_a},
+    {"resnet_8_a_both", 4, 0, resnet_8_a_both},
+    {"resnet_8_b", 6, 2, resnet_8_b},
+    {"resnet_8_c", 4, 0, resnet_8_c},
+    {"resnet_8_wide", 2, 0, resnet_8_wide},
+};
+
+const Case *case_table(int *count) {
+    *count = (int)(sizeof cases / sizeof cases[0]);
+    return cases;
+}
+
+Status case_build(const Case *test, Net **out) {
+    *out = NULL;
+    Net *net = net_create(test->name);
+    if (!net)
+        return status_fail(STATUS_NO_MEMORY, "no memory for the net of case '%s'", test->name);
+    test->build(net);
+    Status status = net_finish(net);
+    if (status != STATUS_OK) {
+        net_destroy(net);
+        return status_context(status, "case '%s'", test->name);
+    }
+    *out = net;
+    return STATUS_OK;
+}
+
+bool case_has_batch_norm(const Net *net) {
+    return net->statistic_count > 0;
+}
