@@ -99,7 +99,8 @@ double seconds_now();
 /* memory.cpp */
 void open_memory();  /* device memory becomes accessible */
 void close_memory(); /* and faults again */
-/* Dies when something wrote beside an allocation. `name`: who ran last. */
+/* Dies when something wrote beside an allocation: pinned memory, and if open the device's. `name`:
+ * who ran last. */
 void check_canaries(const char *name);
 bool on_host_pinned(const void *p, size_t bytes);
 /* True when p points into a live allocation on the device or in pinned memory, or at its end. */

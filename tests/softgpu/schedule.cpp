@@ -25,28 +25,29 @@ static void choose_manner() {
     salt = softgpu_random();
 }
 
-static uint64_t favour(cudaStream_t stream) {
-    uint64_t z = (stream->id + salt) * 0x9E3779B97F4A7C15u;
+static uint64_t favour(size_t stream) {
+    uint64_t z = (stream + salt) * 0x9E3779B97F4A7C15u;
     return z ^ z >> 29;
 }
 
+/* Indices of streams, not their numbers: these go on from one test of a process to the next. */
 static cudaStream_t choose(cudaStream_t wanted) {
-    std::vector<cudaStream_t> able;
-    for (cudaStream_t stream : streams)
-        if (can_run(stream))
-            able.push_back(stream);
+    std::vector<size_t> able;
+    for (size_t i = 0; i < streams.size(); i++)
+        if (can_run(streams[i]))
+            able.push_back(i);
     if (able.empty())
         return nullptr;
     if (below(32) == 0)
         choose_manner();
     if (manner == only_wanted && wanted && can_run(wanted))
         return wanted;
-    cudaStream_t chosen = able[below(able.size())];
+    size_t chosen = able[below(able.size())];
     if (manner == favourites)
-        for (cudaStream_t stream : able)
-            if (favour(stream) > favour(chosen))
-                chosen = stream;
-    return chosen;
+        for (size_t i : able)
+            if (favour(i) > favour(chosen))
+                chosen = i;
+    return streams[chosen];
 }
 
 void perform(const Operation &operation) {
@@ -90,6 +91,7 @@ static void run_some(uint64_t steps) {
 }
 
 void run_until(const std::function<bool()> &done, cudaStream_t wanted) {
+    check_canaries("the host");
     choose_manner();
     while (!done())
         if (!step(wanted))
@@ -97,11 +99,11 @@ void run_until(const std::function<bool()> &done, cudaStream_t wanted) {
     if (below(2)) /* the device may be faster than the host that waited */
         run_some(below(64));
     close_memory();
-    check_canaries("the host");
     forget_destroyed();
 }
 
 void run_part() {
+    check_canaries("the host");
     choose_manner();
     run_some(below(16));
     close_memory();
