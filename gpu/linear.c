@@ -1,0 +1,140 @@
+/* Linear layers by cuBLAS. A row-major matrix is its transpose in cuBLAS's column-major eyes. With
+ * N images, I inputs, O outputs (padded), x: N x I, w: O x I, y: N x O:
+ *   y^T = w x^T,  dx^T = w^T dy^T,  dw^T = x^T dy */
+#include "gpu/ops.h"
+
+typedef struct Product {
+    cublasOperation_t op_a, op_b;
+    int m, n, k;
+    const void *a, *b;
+    int lda, ldb;
+    void *c;
+    int ldc;
+    bool half_c;
+} Product;
+
+static cublasComputeType_t compute_type(Precision precision) {
+    if (precision == PRECISION_TF32)
+        return CUBLAS_COMPUTE_32F_FAST_TF32;
+    return precision == PRECISION_BF16 ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_32F_PEDANTIC;
+}
+
+static Status run_product(GpuProgram *program, const Step *step, const Product *p) {
+    Status status = STATUS_OK;
+    const float one = 1, zero = 0;
+    cudaDataType input = program->half ? CUDA_R_16BF : CUDA_R_32F;
+    CUBLAS_CHECK(cublasGemmEx(program->gpu->lane[step->lane].cublas, p->op_a, p->op_b, p->m, p->n,
+                              p->k, &one, p->a, input, p->lda, p->b, input, p->ldb, &zero, p->c,
+                              p->half_c ? CUDA_R_16BF : CUDA_R_32F, p->ldc,
+                              compute_type(program->base.spec.precision), CUBLAS_GEMM_DEFAULT),
+                 name_of(program, step));
+out:
+    return status;
+}
+
+static int inputs_of(const GpuProgram *program, int node) {
+    return (int)padded_count(node_in(program->net, node));
+}
+
+static int outputs_of(const GpuProgram *program, int node) {
+    return padded(shape_of(program, node).c);
+}
+
+/* buf: 0 y, 1 x */
+static Status run_forward(GpuProgram *program, const Step *step) {
+    int N = program->base.spec.max_batch, I = inputs_of(program, step->node);
+    int O = outputs_of(program, step->node);
+    const Product product = {.op_a = CUBLAS_OP_T,
+                             .op_b = CUBLAS_OP_N,
+                             .m = O,
+                             .n = N,
+                             .k = I,
+                             .a = weight_value(program, node_of(program, step->node)->weight),
+                             .lda = I,
+                             .b = step_buffer(program, step, 1),
+                             .ldb = I,
+                             .c = step_buffer(program, step, 0),
+                             .ldc = O,
+                             .half_c = program->plan[step->node].half};
+    return run_product(program, step, &product);
+}
+
+/* buf: 0 dx, 1 dy */
+static Status run_data_gradient(GpuProgram *program, const Step *step) {
+    int N = program->base.spec.max_batch, I = inputs_of(program, step->node);
+    int O = outputs_of(program, step->node);
+    const Product product = {.op_a = CUBLAS_OP_N,
+                             .op_b = CUBLAS_OP_N,
+                             .m = I,
+                             .n = N,
+                             .k = O,
+                             .a = weight_value(program, node_of(program, step->node)->weight),
+                             .lda = I,
+                             .b = step_buffer(program, step, 1),
+                             .ldb = O,
+                             .c = step_buffer(program, step, 0),
+                             .ldc = I,
+                             .half_c = program->half};
+    return run_product(program, step, &product);
+}
+
+/* buf: 0 x, 1 dy */
+static Status run_weight_gradient(GpuProgram *program, const Step *step) {
+    int N = program->base.spec.max_batch, I = inputs_of(program, step->node);
+    int O = outputs_of(program, step->node);
+    const Product product = {.op_a = CUBLAS_OP_N,
+                             .op_b = CUBLAS_OP_T,
+                             .m = I,
+                             .n = O,
+                             .k = N,
+                             .a = step_buffer(program, step, 0),
+                             .lda = I,
+                             .b = step_buffer(program, step, 1),
+                             .ldb = O,
+                             .c = param_gradient(program, node_of(program, step->node)->weight),
+                             .ldc = I,
+                             .half_c = false};
+    return run_product(program, step, &product);
+}
+
+static size_t weight_bytes(const GpuProgram *program, int node, size_t size) {
+    return (size_t)inputs_of(program, node) * (size_t)outputs_of(program, node) * size;
+}
+
+static Status plan_forward(GpuProgram *program, int node) {
+    int x = program->plan[node_of(program, node)->inputs[0]].value;
+    int y = gpu_plan_value(program, node);
+    gpu_plan_step(program,
+                  (Step){.run = run_forward,
+                         .name = "linear forward",
+                         .node = node,
+                         .buf = {y, x, NONE, NONE, NONE, NONE, NONE},
+                         .extra_bytes = weight_bytes(program, node, program->half ? 2 : 4)});
+    gpu_plan_bias(program, node);
+    return STATUS_OK;
+}
+
+static Status plan_backward(GpuProgram *program, int node) {
+    int input = node_of(program, node)->inputs[0], dy = gpu_plan_gradient(program, node);
+    gpu_plan_step(program,
+                  (Step){.run = run_weight_gradient,
+                         .name = "linear weight gradient",
+                         .node = node,
+                         .lane = LANE_SIDE,
+                         .buf = {program->plan[input].value, dy, NONE, NONE, NONE, NONE, NONE},
+                         .extra_bytes = weight_bytes(program, node, 4)});
+    gpu_plan_bias_gradient(program, node, dy);
+    if (!program->use[input].needs_gradient)
+        return STATUS_OK;
+    int dx = gpu_plan_activation(program, shape_of(program, input), program->half);
+    gpu_plan_step(program,
+                  (Step){.run = run_data_gradient,
+                         .name = "linear data gradient",
+                         .node = node,
+                         .buf = {dx, dy, NONE, NONE, NONE, NONE, NONE},
+                         .extra_bytes = weight_bytes(program, node, program->half ? 2 : 4)});
+    gpu_plan_contribute(program, input, dx);
+    return STATUS_OK;
+}
+
+const GpuOp gpu_linear = {plan_forward, plan_backward};
