@@ -17,6 +17,7 @@ static const Command commands[] = {
     {"run", "train the runs of an experiment", cmd_run},
     {"data", "data sets: what is here, and fetching them", cmd_data},
     {"bench", "time training and inference", cmd_bench},
+    {"check", "compare a backend with the oracle here, time what agrees", cmd_check},
     {"list", "models, datasets, backends, columns", cmd_list},
     {"plot", "tables and figures of an output folder", cmd_plot},
     {"show", "the layers of a net: shapes, parameters, multiply-adds", cmd_show},

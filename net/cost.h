@@ -20,4 +20,19 @@ Cost net_cost(const Net *net); /* the sum over all nodes */
 double net_infer_flops(const Net *net);
 double net_train_flops(const Net *net);
 
+/* What one pass over a batch has to do and to move at least: each tensor once, whatever its size.
+ */
+typedef struct PassCost {
+    double flops; /* of convolutions and linear layers; 0: the pass is bound by memory */
+    double bytes;
+} PassCost;
+
+/* Nodes first..last, each the only reader of the one before it, as one operation: what lies between
+ * them need not reach memory. value_bytes is an activation's size (2 in bf16, else 4); parameters
+ * have 4. Backward: the gradients of the input and of the parameters. */
+PassCost cost_forward(const Net *net, int first, int last, int batch, int value_bytes);
+PassCost cost_backward(const Net *net, int first, int last, int batch, int value_bytes);
+/* A step of SGD with momentum: reads values, gradients and momenta, writes values and momenta. */
+PassCost cost_update(const Net *net);
+
 #endif
