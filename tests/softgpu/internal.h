@@ -31,7 +31,7 @@ struct Operation {
     std::string name;
     std::function<void()> run; /* empty: only a mark in the stream */
     std::vector<SoftgpuRange> scratch;
-    SoftgpuRange host; /* host memory that a copy uses; 0 bytes: none */
+    SoftgpuRange host = {}; /* host memory that a copy uses; 0 bytes: none */
 };
 
 struct Node {
