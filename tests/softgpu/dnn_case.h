@@ -20,7 +20,7 @@ int finish(void **state);
 /* A device array of numbers; bf16 or fp32. Aborts when the card refuses. */
 class Array {
   public:
-    Array(size_t count, bool bf16);
+    explicit Array(size_t count, bool bf16 = false);
     ~Array();
     Array(const Array &) = delete;
     Array &operator=(const Array &) = delete;
