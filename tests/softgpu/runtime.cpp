@@ -115,7 +115,7 @@ const ErrorText *find_text(cudaError_t error) {
 } // namespace
 
 cudaError_t result(cudaError_t error) {
-    if (error && error != cudaErrorNotReady)
+    if (error)
         last_error = error;
     return error;
 }

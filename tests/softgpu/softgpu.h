@@ -26,7 +26,10 @@ void softgpu_seed(uint64_t seed);
 /* The nth call from now on (1: the next) of this kind fails with the error that a card would give:
  * "alloc", "host_alloc", "launch", "memcpy", "stream", "event", "capture", "instantiate",
  * "graph_launch", "sync", "plan" (finalising an execution plan), "descriptor", "cudnn_create",
- * "execute", "cublas_create", "gemm", "device" (cudaGetDeviceCount). n 0: no more failures.
+ * "execute", "cublas_create", "gemm", "device" (cudaGetDeviceCount). "memcpy" stands for memsets
+ * too, "event" for making, recording and waiting in a stream, "capture" for beginning and ending,
+ * "sync" for waiting on a stream or an event: after its failure nothing that waited ever runs.
+ * One kind at a time; n 0: no more failures.
  * SOFTGPU_FAIL=kind:n does the same at start. */
 void softgpu_fail(const char *kind, int n);
 /* How many calls of this kind were made since the last softgpu_fail() or the start. */

@@ -81,6 +81,9 @@ template <class T> void add_pointer(std::vector<const void *> &pointers, const T
 /* Takes the arguments as the kernel declares them, so that they are converted and copied here, at
  * the launch, and not when the kernel runs. */
 template <class... Arguments> struct Launch {
+    static_assert((sizeof(Arguments) + ... + 0) <= 4096, "a launch carries at most 4 KiB");
+    static_assert((std::is_trivially_copyable_v<Arguments> && ...),
+                  "arguments are copied as bytes");
     const char *name;
     void (*kernel)(Arguments...);
     dim3 grid, block;

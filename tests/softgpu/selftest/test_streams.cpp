@@ -175,7 +175,7 @@ static void events_tell_when_work_is_done(void **) {
         CUDA_OK(cudaEventDestroy(after));
     }
     assert_true(polls.size() > 1);
-    assert_int_equal(cudaGetLastError(), cudaSuccess); /* "not ready" is an answer, not an error */
+    assert_int_equal(cudaGetLastError(), cudaErrorNotReady); /* it is remembered like an error */
 }
 
 static void untimed_event_has_no_time(void **) {
