@@ -13,6 +13,8 @@ static void on_fault(int, siginfo_t *info, void *) {
     std::string what;
     const void *address = info->si_addr;
     if (info->si_code != SI_KERNEL) {
+        if (open_touched(address))
+            return;
         what = describe_address(address);
         if (what.empty())
             what = describe_kernel_address(address);

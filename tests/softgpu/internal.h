@@ -97,10 +97,11 @@ uint64_t below(uint64_t n);            /* random in [0, n), n > 0 */
 double seconds_now();
 
 /* memory.cpp */
-void open_memory();  /* device memory becomes accessible */
+void open_memory();  /* device memory becomes accessible, */
 void close_memory(); /* and faults again */
-/* Dies when something wrote beside an allocation: pinned memory, and if open the device's. `name`:
- * who ran last. */
+/* At a fault: true when it was the device's first touch of an allocation, which is now open. */
+bool open_touched(const void *p);
+/* Dies when something wrote beside an allocation that is open. `name`: who ran last. */
 void check_canaries(const char *name);
 bool on_host_pinned(const void *p, size_t bytes);
 /* True when p points into a live allocation on the device or in pinned memory, or at its end. */

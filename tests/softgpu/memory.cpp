@@ -1,8 +1,8 @@
 /* Device and pinned memory. An allocation, rounded up to 256 bytes, ends at a guard page; what lies
  * between its size and the guard, and in front of it back to its first page, is a canary.
  * Fresh memory is 0xFF, which is NaN in every format; so is the canary. Freed addresses are never
- * used again, so that a late use faults. Device memory is accessible only while the device works.
- */
+ * used again, so that a late use faults. Device memory is accessible only while the device works:
+ * an allocation is opened at the first touch, because most work touches little of what there is. */
 #include <cstdio>
 #include <cstring>
 
@@ -13,19 +13,19 @@
 namespace softgpu {
 
 namespace {
-const size_t page = 4096, granule = 256;
+const size_t page = 4096, huge_page = 2 << 20, granule = 256;
 const size_t card_bytes = (size_t)4 << 30;
 const unsigned char canary[2] = {0xA5, 0x7F}; /* a NaN as bf16 and as float */
 
 struct Allocation {
-    bool pinned;
+    bool pinned, open;       /* open: accessible now */
     size_t bytes, map_bytes; /* asked for; with guards */
     char *map, *begin, *end; /* begin + bytes <= end, the guard page behind */
 };
 using Table = std::map<const char *, Allocation>; /* by map */
 Table live, freed;
-size_t used = 0; /* bytes of the card */
-bool is_open = false;
+size_t used = 0;      /* bytes of the card */
+bool working = false; /* the device, and not the host, runs */
 } // namespace
 
 static const Allocation *find(const Table &table, const void *p) {
@@ -53,23 +53,31 @@ bool is_known_pointer(const void *p) {
     return find_live(p, 0, false) || find_live(p, 0, true);
 }
 
-static void protect(int protection) {
-    for (auto &item : live)
-        if (!item.second.pinned)
-            mprotect(item.second.map + page, item.second.map_bytes - 2 * page, protection);
+static void protect(Allocation *a, bool open) {
+    if (mprotect(a->map + page, a->map_bytes - 2 * page, open ? PROT_READ | PROT_WRITE : PROT_NONE))
+        softgpu_die("cannot change the protection of device memory");
+    a->open = open;
 }
 
 void open_memory() {
-    watch_faults();
-    if (!is_open)
-        protect(PROT_READ | PROT_WRITE);
-    is_open = true;
+    if (!working)
+        watch_faults();
+    working = true;
 }
 
 void close_memory() {
-    if (is_open)
-        protect(PROT_NONE);
-    is_open = false;
+    for (auto &item : live)
+        if (item.second.open && !item.second.pinned)
+            protect(&item.second, false);
+    working = false;
+}
+
+bool open_touched(const void *p) {
+    Allocation *a = const_cast<Allocation *>(find(live, p));
+    if (!working || !a || a->open || (const char *)p < a->map + page || (const char *)p >= a->end)
+        return false;
+    protect(a, true);
+    return true;
 }
 
 /* What canaries look like: [i] for an address that is i modulo 2. */
@@ -98,7 +106,7 @@ static void check_canary(const Allocation &a, const char *name) {
 
 void check_canaries(const char *name) {
     for (auto &item : live)
-        if (item.second.pinned || is_open)
+        if (item.second.open)
             check_canary(item.second, name);
 }
 
@@ -127,15 +135,17 @@ static void *allocate(size_t bytes, bool pinned) {
         munmap(map, body + 2 * page);
         return nullptr;
     }
+    if (body >= 2 * huge_page) /* to open and close it is then quick */
+        madvise(map, body + 2 * page, MADV_HUGEPAGE);
     char *end = map + page + body, *begin = end - rounded;
     memset(begin, 0xFF, bytes);
     for (char *p = map + page; p < begin; p++)
         *p = canary[(uintptr_t)p % 2];
     for (char *p = begin + bytes; p < end; p++)
         *p = canary[(uintptr_t)p % 2];
-    if (!pinned && !is_open)
-        mprotect(map + page, body, PROT_NONE);
-    live[map] = {pinned, bytes, body + 2 * page, map, begin, end};
+    live[map] = {pinned, true, bytes, body + 2 * page, map, begin, end};
+    if (!pinned)
+        protect(&live[map], false);
     return begin;
 }
 
