@@ -46,6 +46,9 @@ static void *shifted(const Array &array, size_t bytes) {
 static void test_pack(void **) {
     Ready c(FORWARD, false);
     assert_int_equal(c.run({1, 2}, {c.x.data, c.w.data}, nullptr), CUDNN_STATUS_BAD_PARAM);
+    char text[256];
+    cudnnGetLastErrorString(text, sizeof text);
+    assert_string_equal(text, "tensor 3 of the plan is not in the variant pack");
     assert_int_equal(c.run({1, 2, 3, 4}, {c.x.data, c.w.data, c.y.data, c.y.data}, nullptr),
                      CUDNN_STATUS_BAD_PARAM);
     assert_int_equal(c.run({1, 2, 3}, {c.x.data, nullptr, c.y.data}, nullptr),
@@ -119,6 +122,7 @@ static void test_workspace(void **) {
     assert_int_equal(c.run(host.data()), CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT);
     assert_int_equal(c.run({1, 2, 3}, {all.data, c.w.data, c.y.data}, shifted(all, 16)),
                      CUDNN_STATUS_BAD_PARAM);
+    enough.set(std::vector<float>(enough.count, 0.0f));
     must(c.run(enough.data));
     must(cudaStreamSynchronize(stream));
     std::vector<float> after = enough.get();
