@@ -29,6 +29,8 @@ static Status wrong_read(State *state, Section section, int param, float *values
     TRY(ref_backend.state_read(state, section, param, values));
     if (planted == DEFECT_GRADIENT && section == SECTION_GRADIENT)
         values[p->count - 1] += 0.1f + fabsf(values[p->count - 1]);
+    for (size_t i = 0; planted == DEFECT_PIECE && section == SECTION_GRADIENT && i < p->count; i++)
+        values[i] *= 0.5f;
     if (planted == DEFECT_STATISTIC && p->role == PARAM_BN_VAR)
         values[0] *= 1.01f;
     if (planted == DEFECT_BITS && section == SECTION_GRADIENT && reads++ % 2)
@@ -53,6 +55,12 @@ static Status wrong_backward(Program *program, const float *dy) {
     return ref_backend.backward(program, dy);
 }
 
+static Status any_precision(State *state, const ProgramSpec *spec, Program **program) {
+    ProgramSpec own = *spec;
+    own.precision = ref_backend.native;
+    return ref_backend.compile(state, &own, program);
+}
+
 Status broken_open(Defect defect, Backend **backend) {
     BackendOptions options = {.threads = 1};
     TRY(ref_backend.open(&options, backend));
@@ -63,6 +71,7 @@ Status broken_open(Defect defect, Backend **backend) {
     broken.metrics = wrong_metrics;
     broken.train_step = wrong_step;
     broken.backward = wrong_backward;
+    broken.compile = any_precision;
     (*backend)->ops = &broken;
     return STATUS_OK;
 }

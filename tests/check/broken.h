@@ -10,6 +10,7 @@ typedef enum Defect {
     DEFECT_NAN,            /* one value of an output is NaN */
     DEFECT_INPUT_GRADIENT, /* one value of the input's gradient is wrong */
     DEFECT_GRADIENT,       /* one value of each parameter's gradient is wrong */
+    DEFECT_PIECE,          /* half of each parameter's gradient is missing */
     DEFECT_STATISTIC,      /* running variances are wrong in the inference modes */
     DEFECT_LOSS,           /* too large by a hundredth */
     DEFECT_STEP,           /* the learning rate is a tenth too large */
@@ -18,7 +19,7 @@ typedef enum Defect {
     DEFECT_REFUSAL         /* backward fails */
 } Defect;
 
-/* Opens ref with the defect. */
+/* Opens ref with the defect. It takes every precision and computes in its own. */
 Status broken_open(Defect defect, Backend **backend);
 
 #endif
