@@ -166,4 +166,5 @@ const BackendOps gpu_backend = {
     .train_step = gpu_train_step,
     .metrics = gpu_metrics,
     .tap_read = gpu_tap_read,
+    .account = gpu_account,
 };

@@ -125,6 +125,29 @@ static void plan_value_taps(GpuProgram *program, const NormOp *op, int x, int sk
     }
 }
 
+/* Bytes of one tensor of the group's shape, without padding. */
+static size_t tensor_bytes(const GpuProgram *program, const NormOp *op) {
+    return (size_t)program->base.spec.max_batch * shape_count(shape_of(program, op->group.bn)) *
+           (program->half ? 2 : 4);
+}
+
+/* What the skip connection has to read, without padding. */
+static size_t skip_bytes(const GpuProgram *program, const NormOp *op) {
+    size_t pixels = (size_t)program->base.spec.max_batch * (size_t)op->shape.pixels;
+    return op->skip.subsampled ? pixels * (size_t)op->skip.channels * (program->half ? 2 : 4)
+                               : tensor_bytes(program, op);
+}
+
+/* What a folded shortcut leaves unread of its source: all but every stride-th pixel. */
+static size_t unread_bytes(const GpuProgram *program, const NormOp *op) {
+    const SkipView *view = &op->skip;
+    if (!view->subsampled)
+        return 0;
+    size_t pixels = (size_t)(view->h * view->w - op->shape.pixels);
+    return (size_t)program->base.spec.max_batch * pixels * (size_t)view->padded *
+           (program->half ? 2 : 4);
+}
+
 static Status plan_forward(GpuProgram *program, int node) {
     NormOp *op = op_create(program, node);
     TRY(program->status);
@@ -148,7 +171,10 @@ static Status plan_forward(GpuProgram *program, int node) {
                                   .name = "batch_norm apply",
                                   .node = node,
                                   .buf = {x, y, skip, NONE, NONE, NONE, NONE},
-                                  .op = op});
+                                  .op = op,
+                                  .unread_bytes = unread_bytes(program, op),
+                                  .least_bytes = 2 * tensor_bytes(program, op) +
+                                                 (skip >= 0 ? skip_bytes(program, op) : 0)});
     plan_value_taps(program, op, x, skip);
     return STATUS_OK;
 }
@@ -242,7 +268,8 @@ static Status plan_backward(GpuProgram *program, int node) {
                                   .name = "batch_norm backward reduce",
                                   .node = group->bn,
                                   .buf = {x, y, g.part[0], g1, masked, partial, NONE},
-                                  .op = op});
+                                  .op = op,
+                                  .least_bytes = (skip_wants ? 3 : 2) * tensor_bytes(program, op)});
     plan_gradient_taps(program, group, g);
     if (program->use[input].needs_gradient || masked >= 0) {
         int dx = gpu_plan_activation(program, shape_of(program, input), program->half);
@@ -253,7 +280,8 @@ static Status plan_backward(GpuProgram *program, int node) {
                              .node = group->bn,
                              .buf = {x, from_masked ? NONE : y, from_masked ? NONE : g.part[0],
                                      NONE, masked, dx, NONE},
-                             .op = op});
+                             .op = op,
+                             .least_bytes = 3 * tensor_bytes(program, op)});
         gpu_plan_contribute(program, input, dx);
     }
     plan_skip_gradient(program, group, masked);

@@ -68,6 +68,7 @@ typedef struct GpuDataset {
 typedef struct Buffer {
     Lifetime life; /* bytes; by step */
     size_t bytes;
+    size_t least; /* bytes without padding */
     bool scratch; /* written and read within a step: no traffic of the network's own */
 } Buffer;
 
@@ -85,6 +86,8 @@ typedef struct Step {
     int buf[STEP_BUFFERS]; /* buffer ids, NONE: none; what they mean is the operation's affair */
     void *op;              /* the operation's data; owned by the program */
     size_t extra_bytes;    /* parameters read and written */
+    size_t unread_bytes;   /* of the buffers, when a step reads only part */
+    size_t least_bytes;    /* 0: the buffers', without padding */
 } Step;
 
 /* A node's gradient: a sum of up to two buffers that need not be formed. */
@@ -235,6 +238,10 @@ Status gpu_forward(Program *program, const Batch *batch);
 Status gpu_backward(Program *program, const float *dy);
 Status gpu_train_step(Program *program, const Batch *batch, double lr);
 Status gpu_metrics(Program *program, Metrics *metrics);
+/* Captures without running. */
+Status gpu_capture(GpuProgram *program, Sequence *sequence);
+/* account.c */
+Status gpu_account(Program *program, Account *account);
 /* tap.c */
 Status gpu_tap_read(Program *program, int tap, float *values);
 

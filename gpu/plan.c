@@ -49,12 +49,18 @@ int gpu_plan_buffer(GpuProgram *program, size_t bytes) {
         (Buffer){.life = {.size = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT,
                           .first = NONE,
                           .last = NONE},
-                 .bytes = bytes};
+                 .bytes = bytes,
+                 .least = bytes};
     return program->buffer_count++;
 }
 
 int gpu_plan_activation(GpuProgram *program, Shape shape, bool half) {
-    return gpu_plan_buffer(program, batch_elements(program, shape) * (half ? 2 : 4));
+    size_t size = half ? 2 : 4;
+    int buffer = gpu_plan_buffer(program, batch_elements(program, shape) * size);
+    if (buffer >= 0)
+        program->buffers[buffer].least =
+            (size_t)program->base.spec.max_batch * shape_count(shape) * size;
+    return buffer;
 }
 
 int gpu_plan_value(GpuProgram *program, int node) {

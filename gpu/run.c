@@ -99,7 +99,7 @@ static Status run_eagerly(GpuProgram *program, const Sequence *sequence) {
 }
 
 /* Everything that capture met is undone when it fails: the lanes are as before. */
-static Status capture(GpuProgram *program, Sequence *sequence) {
+Status gpu_capture(GpuProgram *program, Sequence *sequence) {
     Status status = STATUS_OK;
     cudaStream_t stream = program->gpu->lane[LANE_MAIN].stream;
     cudaGraph_t graph = NULL;
@@ -117,14 +117,14 @@ out:
     return status;
 }
 
-Status gpu_run_sequence(GpuProgram *program, Sequence *sequence) {
+static Status run_sequence(GpuProgram *program, Sequence *sequence) {
     Status status = STATUS_OK;
     if (program->half)
         CHECK(gpu_state_refresh_half(program->state));
     if (sequence->runs++ == 0) /* libraries load their kernels now, not while capturing */
         return run_eagerly(program, sequence);
     if (!sequence->exec)
-        CHECK(capture(program, sequence));
+        CHECK(gpu_capture(program, sequence));
     CUDA_CHECK(cudaGraphLaunch(sequence->exec, program->gpu->lane[LANE_MAIN].stream),
                "launching a step");
 out:
@@ -142,7 +142,7 @@ static Status start(GpuProgram *program, const Batch *batch, const double *lr) {
 Status gpu_forward(Program *base, const Batch *batch) {
     GpuProgram *program = gpu_program_of(base);
     TRY(start(program, batch, NULL));
-    TRY(gpu_run_sequence(program, &program->forward));
+    TRY(run_sequence(program, &program->forward));
     program->images += batch->count;
     return STATUS_OK;
 }
@@ -161,7 +161,7 @@ Status gpu_train_step(Program *base, const Batch *batch, double lr) {
     GpuState *state = program->state;
     state->base.updates++;
     TRY(start(program, batch, &lr));
-    TRY(gpu_run_sequence(program, &program->train));
+    TRY(run_sequence(program, &program->train));
     program->images += batch->count;
     state->gradient_is_half = program->half;
     state->version++;

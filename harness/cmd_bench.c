@@ -6,12 +6,13 @@
 
 #include "harness/base/cli.h"
 #include "harness/sweep/config.h"
+#include "harness/sweep/key.h"
 #include "harness/train/bench.h"
 
 typedef struct BenchCall {
     RunConfig config;
     BenchSpec spec;
-    bool train, infer, full;
+    bool train, infer, full, account;
 } BenchCall;
 
 static int help(void) {
@@ -28,10 +29,16 @@ static int help(void) {
         "  --backend NAME        cpu, gpu, ref or auto (default)\n"
         "  --threads N           CPU threads; 0, the default: all\n"
         "  --phase WHICH         train, infer or both (default)\n"
-        "  --steps N             timed steps, default 20\n"
+        "  --steps N             timed steps, default 20; before --account untimed ones, default "
+        "1\n"
         "  --verify quick|full   compare 4 images (default) or the whole batch\n"
+        "  --account             instead: bytes that a train step moves, by operation, against "
+        "the\n"
+        "                        least that its shapes ask for, and nodes of its graph (gpu)\n"
         "\n"
-        "Example: harness bench --model resnet_cifar --set depth=20 --batch 128 --backend cpu\n");
+        "Examples:\n"
+        "  harness bench --model resnet_cifar --set depth=20 --batch 128 --backend cpu\n"
+        "  harness bench --set depth=56,precision=bf16 --backend gpu --account\n");
     return EXIT_DONE;
 }
 
@@ -43,7 +50,8 @@ enum {
     OPT_THREADS,
     OPT_PHASE,
     OPT_STEPS,
-    OPT_VERIFY
+    OPT_VERIFY,
+    OPT_ACCOUNT
 };
 
 static const struct option long_options[] = {
@@ -55,6 +63,7 @@ static const struct option long_options[] = {
     {"phase", required_argument, NULL, OPT_PHASE},
     {"steps", required_argument, NULL, OPT_STEPS},
     {"verify", required_argument, NULL, OPT_VERIFY},
+    {"account", no_argument, NULL, OPT_ACCOUNT},
     {"help", no_argument, NULL, 'h'},
     {0},
 };
@@ -69,8 +78,8 @@ static Status set_phase(BenchCall *call, const char *text) {
 
 static Status set_steps(BenchCall *call, const char *text) {
     long steps;
-    if (!cli_int(text, 1, 100000, &steps))
-        return status_fail(STATUS_BAD_INPUT, "--steps '%s': expected 1 to 100000", text);
+    if (!cli_int(text, 0, 100000, &steps))
+        return status_fail(STATUS_BAD_INPUT, "--steps '%s': expected 0 to 100000", text);
     call->spec.steps = (int)steps;
     return STATUS_OK;
 }
@@ -98,6 +107,9 @@ static Status apply(BenchCall *call, int option, const char *text) {
         return set_phase(call, text);
     case OPT_STEPS:
         return set_steps(call, text);
+    case OPT_ACCOUNT:
+        call->account = true;
+        return STATUS_OK;
     default:
         return set_verify(call, text);
     }
@@ -113,6 +125,28 @@ static void print_row(const BenchCall *call, const Net *net, const Backend *back
     fflush(stdout);
 }
 
+static void print_account(const Account *account) {
+    AccountLine total = {.operation = "total"};
+    printf("operation,launches,bytes,least_bytes,graph_nodes\n");
+    for (int i = 0; i < account->line_count; i++) {
+        const AccountLine *line = &account->lines[i];
+        printf("%s,%d,%.0f,%.0f,\n", line->operation, line->launches, line->bytes,
+               line->least_bytes);
+        total.launches += line->launches;
+        total.bytes += line->bytes;
+        total.least_bytes += line->least_bytes;
+    }
+    printf("%s,%d,%.0f,%.0f,%lld\n", total.operation, total.launches, total.bytes,
+           total.least_bytes, (long long)account->graph_nodes);
+}
+
+static Status account_net(const BenchCall *call, Bench *bench) {
+    Account account;
+    TRY(bench_account(bench, call->spec.steps, &account));
+    print_account(&account);
+    return STATUS_OK;
+}
+
 /* Everything between an opened backend and the last row. */
 static Status bench_net(BenchCall *call, const Net *net, Backend *backend) {
     static const char *const phases[] = {"train", "infer"};
@@ -122,6 +156,10 @@ static Status bench_net(BenchCall *call, const Net *net, Backend *backend) {
     double worst;
     TRY(bench_create(&call->spec, net, backend, &bench));
     Status status = STATUS_OK;
+    if (call->account) {
+        status = account_net(call, bench);
+        goto out;
+    }
     fprintf(stderr, "checking one step of %s against the oracle (%d images) ...\n", net->title,
             call->spec.verify_count);
     CHECK(bench_verify(bench, &worst));
@@ -151,6 +189,8 @@ static Status bench_run(BenchCall *call) {
     call->spec.batch = (int)call->config.batch;
     call->spec.verify_count = call->full || call->spec.batch < 4 ? call->spec.batch : 4;
     call->spec.precision = backend->ops->native;
+    if (strcmp(call->config.precision, "auto") != 0)
+        CHECK(precision_parse(call->config.precision, &call->spec.precision));
     call->spec.seed = (uint64_t)call->config.seed;
     CHECK(bench_net(call, net, backend));
 out:
@@ -160,7 +200,7 @@ out:
 }
 
 int cmd_bench(int argc, char **argv) {
-    BenchCall call = {.spec = {.steps = 20, .warmup = 3}, .train = true, .infer = true};
+    BenchCall call = {.spec = {.steps = -1, .warmup = 3}, .train = true, .infer = true};
     int option;
     config_default(&call.config);
     opterr = 0;
@@ -175,6 +215,10 @@ int cmd_bench(int argc, char **argv) {
     }
     if (optind < argc)
         return cli_usage("bench", "unexpected argument '%s'", argv[optind]);
+    if (call.spec.steps == 0 && !call.account)
+        return cli_usage("bench", "--steps 0 leaves nothing to time");
+    if (call.spec.steps < 0)
+        call.spec.steps = call.account ? 1 : 20;
     Status status = bench_run(&call);
     return status == STATUS_OK ? EXIT_DONE : cli_fail(status);
 }

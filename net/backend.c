@@ -185,6 +185,18 @@ Status program_tap(Program *program, int tap, float *values) {
     return program->state->backend->ops->tap_read(program, tap, values);
 }
 
+Status program_account(Program *program, Account *account) {
+    const BackendOps *ops = program->state->backend->ops;
+    TRY(check_trainable(program));
+    if (!net_has_loss(program->state->net))
+        return status_fail(STATUS_BAD_INPUT, "%s has no loss to train", program->state->net->title);
+    if (!ops->account)
+        return status_fail(STATUS_UNAVAILABLE, "backend %s does not count what it moves; gpu does",
+                           ops->name);
+    *account = (Account){0};
+    return ops->account(program, account);
+}
+
 const char *precision_name(Precision precision) {
     static const char *const names[] = {"fp32", "tf32", "bf16", "fp64"};
     return names[precision];

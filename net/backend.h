@@ -29,6 +29,7 @@ typedef struct BackendInfo {
     char libraries[128]; /* "oneDNN 2.6.3" */
     char isa[64];        /* instruction set or compute capability in use */
     int threads;
+    char note[256]; /* why `auto` passed over a faster backend; empty when it did not */
 } BackendInfo;
 
 typedef enum OptimizerKind {
@@ -123,6 +124,22 @@ typedef struct Metrics {
     int64_t images;
 } Metrics;
 
+/* What one training step moves, counted from shapes and buffers, not measured. */
+typedef struct AccountLine {
+    const char *operation; /* "conv2d forward"; static */
+    int launches;
+    double bytes;       /* read and written */
+    double least_bytes; /* when every operand is read once and every result written once */
+} AccountLine;
+
+enum { ACCOUNT_LINES_MAX = 32 };
+
+typedef struct Account {
+    AccountLine lines[ACCOUNT_LINES_MAX];
+    int line_count;
+    int64_t graph_nodes; /* of the captured step */
+} Account;
+
 /* Parts of a State, each with one value per parameter value. */
 typedef enum Section {
     SECTION_VALUE,    /* parameters, and the running statistics */
@@ -161,7 +178,7 @@ typedef struct Program {
 } Program;
 
 /* The generic functions below have checked the arguments and fill in the base structures. All
- * members are needed; destructors accept what a failed constructor left. */
+ * members are needed unless marked NULL; destructors accept what a failed constructor left. */
 struct BackendOps {
     const char *name;
     const char *summary;
@@ -184,6 +201,7 @@ struct BackendOps {
     Status (*train_step)(Program *program, const Batch *batch, double lr);
     Status (*metrics)(Program *program, Metrics *metrics);
     Status (*tap_read)(Program *program, int tap, float *values);
+    Status (*account)(Program *program, Account *account); /* NULL: this backend cannot */
 };
 
 /* ---- what everybody calls ---- */
@@ -221,6 +239,10 @@ Status program_metrics(Program *program, Metrics *metrics);
 /* Values of tap number `tap` of the ProgramSpec after the last forward() or backward(), canonical
  * layout, last_count images. */
 Status program_tap(Program *program, int tap, float *values);
+
+/* Counts the train step of a program in train mode; nothing is computed. STATUS_UNAVAILABLE when
+ * the backend does not count. */
+Status program_account(Program *program, Account *account);
 
 const char *precision_name(Precision precision);
 

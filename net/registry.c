@@ -1,4 +1,5 @@
 /* The backends built into this program: the only file that knows which libraries were found. */
+#include <stdio.h>
 #include <string.h>
 
 #include "net/backend.h"
@@ -32,10 +33,14 @@ static Status open_auto(const BackendOptions *options, Backend **backend) {
     const BackendOps *const *table = backend_table(&count);
     Status status = status_fail(STATUS_UNAVAILABLE, "no fast backend was built: install oneDNN or "
                                                     "CUDA, or ask for backend=ref");
+    char note[256] = "";
     for (int i = 0; i < count && table[i] != &ref_backend; i++) {
         status = table[i]->open(options, backend);
+        if (status == STATUS_OK)
+            snprintf((*backend)->info.note, sizeof note, "%s", note);
         if (status != STATUS_UNAVAILABLE)
             return status;
+        snprintf(note, sizeof note, "%s", status_message());
     }
     return status;
 }

@@ -28,6 +28,8 @@ void bench_destroy(Bench *bench);
  * gradient of every parameter. STATUS_BACKEND when they differ; *worst receives the largest
  * relative error norm of a gradient. Uses neither time nor memory once it has returned. */
 Status bench_verify(Bench *bench, double *worst);
+/* What one train step moves, after `steps` of them. */
+Status bench_account(Bench *bench, int steps, Account *account);
 Status bench_time(Bench *bench, BenchPhase phase, BenchRow *row);
 
 #endif

@@ -159,6 +159,8 @@ int main(int argc, char **argv) {
     }
     backend_name = argv[1];
     folder = argv[2];
+    if (backend_is_missing(backend_name))
+        return TEST_SKIPPED;
     static Model models[] = {
         {"plain8", FAMILY_PLAIN, SHORTCUT_A, PAD_APPEND},
         {"resnet8_A", FAMILY_RESNET, SHORTCUT_A, PAD_APPEND},

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -55,4 +56,15 @@ float *rig_tap(const Rig *rig, Program *program, int tap, size_t *count) {
     float *values;
     OK(rig_fetch_tap(rig, program, tap, &values, count));
     return values;
+}
+
+bool backend_is_missing(const char *name) {
+    BackendOptions options = {0};
+    Backend *backend;
+    Status status = backend_open(name, &options, &backend);
+    if (status == STATUS_OK)
+        backend_close(backend);
+    if (status == STATUS_UNAVAILABLE)
+        printf("SKIPPED: %s\n", status_message());
+    return status == STATUS_UNAVAILABLE;
 }

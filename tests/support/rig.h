@@ -18,6 +18,11 @@ float *rig_read(const Rig *rig, Section section, int param);
 /* A tap's values in a new array, *count of them. */
 float *rig_tap(const Rig *rig, Program *program, int tap, size_t *count);
 
+/* For main(): true when the backend cannot be opened here, which is said aloud: return
+ * TEST_SKIPPED. Any other failure to open is left for the tests to report. */
+bool backend_is_missing(const char *backend);
+enum { TEST_SKIPPED = 77 };
+
 /* Fails the test with the recorded message. */
 void rig_check(Status status, const char *what);
 #define OK(call) rig_check(call, #call)
