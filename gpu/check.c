@@ -36,6 +36,7 @@ bool gpu_cudnn_out_of_memory(cudnnStatus_t error) {
 
 Status gpu_cudnn_failure(cudnnStatus_t error, const char *call, const char *what) {
     char detail[256] = "";
+    cudaGetLastError(); /* what the library met underneath */
     cudnnGetLastErrorString(detail, sizeof detail);
     return status_fail(gpu_cudnn_out_of_memory(error) ? STATUS_NO_MEMORY : STATUS_BACKEND,
                        "%s: %.*s: %s%s%s", what, name_length(call), call,
@@ -43,6 +44,7 @@ Status gpu_cudnn_failure(cudnnStatus_t error, const char *call, const char *what
 }
 
 Status gpu_cublas_failure(cublasStatus_t error, const char *call, const char *what) {
+    cudaGetLastError();
     return status_fail(error == CUBLAS_STATUS_ALLOC_FAILED ? STATUS_NO_MEMORY : STATUS_BACKEND,
                        "%s: %.*s: %s", what, name_length(call), call, cublasGetStatusString(error));
 }

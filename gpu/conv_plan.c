@@ -212,32 +212,33 @@ out:
 }
 
 /* "type=value type=value": the engine's settings, as far as they fit. */
-static void read_knobs(Descriptor config, char *text, size_t size) {
+static Status read_knobs(Descriptor config, const char *what, char *text, size_t size) {
+    Status status = STATUS_OK;
     Descriptor choice[NOTES_MAX] = {NULL};
     int64_t count = 0, one, value;
     cudnnBackendKnobType_t type;
     size_t at = 0;
     text[0] = '\0';
     for (int i = 0; i < NOTES_MAX; i++)
-        if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, &choice[i]) !=
-            CUDNN_STATUS_SUCCESS)
-            goto out;
-    if (cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
-                                 CUDNN_TYPE_BACKEND_DESCRIPTOR, NOTES_MAX, &count,
-                                 choice) != CUDNN_STATUS_SUCCESS)
-        goto out;
+        CUDNN_CHECK(cudnnBackendCreateDescriptor(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, &choice[i]),
+                    what);
+    CUDNN_CHECK(cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
+                                         CUDNN_TYPE_BACKEND_DESCRIPTOR, NOTES_MAX, &count, choice),
+                what);
     for (int64_t i = 0; i < count && i < NOTES_MAX && at < size; i++) {
-        if (cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE,
-                                     CUDNN_TYPE_KNOB_TYPE, 1, &one, &type) ||
-            cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64,
-                                     1, &one, &value))
-            break;
+        CUDNN_CHECK(cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE,
+                                             CUDNN_TYPE_KNOB_TYPE, 1, &one, &type),
+                    what);
+        CUDNN_CHECK(cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE,
+                                             CUDNN_TYPE_INT64, 1, &one, &value),
+                    what);
         at += (size_t)snprintf(text + at, size - at, "%s%d=%lld", i ? " " : "", (int)type,
                                (long long)value);
     }
 out:
     for (int i = 0; i < NOTES_MAX; i++)
         descriptor_destroy(&choice[i]);
+    return status;
 }
 
 /* ---- the choice ---- */
@@ -284,7 +285,7 @@ static Status search_list(const Search *s, const Candidates *c, bool tensor_core
         plan->engine = facts.index;
         plan->tensor_cores = facts.tensor_cores;
         plan->rank = *rank;
-        read_knobs(c->config[i], plan->knobs, sizeof plan->knobs);
+        TRY(read_knobs(c->config[i], s->what, plan->knobs, sizeof plan->knobs));
     }
     return STATUS_OK;
 }
@@ -325,6 +326,8 @@ Status conv_plan_create(ConvPlan *plan, const ConvProblem *problem, cudnnHandle_
                              "%s: cuDNN %zu offers no deterministic engine for this precision; "
                              "try another precision or backend=cpu",
                              what, cudnnGetVersion());
+    if (status != STATUS_OK)
+        conv_plan_destroy(plan);
     return status;
 }
 

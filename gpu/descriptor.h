@@ -14,7 +14,7 @@ typedef cudnnBackendDescriptor_t Descriptor;
 typedef struct Building {
     Descriptor descriptor;
     cudnnStatus_t error;
-    const char *what; /* for the message */
+    const char *what, *call; /* for the message; the last call */
 } Building;
 
 Building descriptor_begin(cudnnBackendDescriptorType_t type, const char *what);

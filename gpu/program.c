@@ -280,7 +280,8 @@ static void free_device_memory(GpuProgram *program) {
 
 void gpu_program_destroy(Program *base) {
     GpuProgram *program = gpu_program_of(base);
-    cudaStreamSynchronize(program->gpu->lane[LANE_MAIN].stream);
+    if (cudaStreamSynchronize(program->gpu->lane[LANE_MAIN].stream) != cudaSuccess)
+        cudaGetLastError(); /* nobody to tell; no later call must report it as its own */
     if (program->forward.exec)
         cudaGraphExecDestroy(program->forward.exec);
     if (program->train.exec)

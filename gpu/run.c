@@ -107,8 +107,11 @@ Status gpu_capture(GpuProgram *program, Sequence *sequence) {
     CUDA_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), what);
     Status ran = run_eagerly(program, sequence);
     cudaError_t ended = cudaStreamEndCapture(stream, &graph);
+    if (ran != STATUS_OK)
+        cudaGetLastError(); /* of the capture, which the failure spoilt */
     CHECK(ran);
-    CUDA_CHECK(ended, what);
+    if (ended != cudaSuccess)
+        CHECK(gpu_cuda_failure(ended, "cudaStreamEndCapture", what));
     CUDA_CHECK(cudaGraphGetNodes(graph, NULL, &sequence->nodes), what);
     CUDA_CHECK(cudaGraphInstantiateWithFlags(&sequence->exec, graph, 0), what);
 out:
