@@ -14,7 +14,6 @@ namespace softgpu {
 
 namespace {
 const size_t page = 4096, huge_page = 2 << 20, granule = 256;
-const size_t card_bytes = (size_t)4 << 30;
 const unsigned char canary[2] = {0xA5, 0x7F}; /* a NaN as bf16 and as float */
 
 struct Allocation {
@@ -24,7 +23,7 @@ struct Allocation {
 };
 using Table = std::map<const char *, Allocation>; /* by map */
 Table live, freed;
-size_t used = 0;      /* bytes of the card */
+size_t used = 0, card_bytes = (size_t)4 << 30;
 bool working = false; /* the device, and not the host, runs */
 } // namespace
 
@@ -193,6 +192,10 @@ static bool in_use(const void *p, size_t bytes) {
 
 using namespace softgpu;
 
+void softgpu_card(size_t bytes) {
+    card_bytes = bytes;
+}
+
 bool softgpu_on_device(const void *p, size_t bytes) {
     return find_live(p, bytes, false);
 }
@@ -207,7 +210,7 @@ cudaError_t cudaMalloc(void **pointer, size_t size) {
     if (size == 0)
         return cudaSuccess;
     size_t rounded = (size + granule - 1) / granule * granule;
-    if (fails || size > card_bytes || rounded > card_bytes - used)
+    if (fails || size > card_bytes || used + rounded > card_bytes)
         return result(cudaErrorMemoryAllocation);
     *pointer = allocate(size, false);
     if (!*pointer)
@@ -259,7 +262,7 @@ cudaError_t cudaFreeHost(void *pointer) {
 }
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
-    *free_bytes = card_bytes - used;
+    *free_bytes = used < card_bytes ? card_bytes - used : 0;
     *total = card_bytes;
     return cudaSuccess;
 }

@@ -39,6 +39,8 @@ int softgpu_calls(const char *kind);
 int softgpu_leaks(void);
 /* Makes the software GPU pretend to be a card of this compute capability (default 9, 0). */
 void softgpu_capability(int major, int minor);
+/* Its memory (default 4 GiB). */
+void softgpu_card(size_t bytes);
 
 /* ---- for the libraries built on the runtime ---- */
 
