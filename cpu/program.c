@@ -186,7 +186,7 @@ Status cpu_forward(Program *base, const Batch *batch) {
     Status status = run_steps(program, 0, program->forward_steps, batch->count);
     program->batch = NULL;
     if (status == STATUS_OK)
-        program->metrics.images += batch->count;
+        metrics_count_batch(&program->metrics, batch->count);
     if (status == STATUS_OK && base->spec.mode == MODE_RECALIBRATE)
         program->recalibrated++;
     return status;

@@ -165,6 +165,7 @@ const BackendOps gpu_backend = {
     .backward = gpu_backward,
     .train_step = gpu_train_step,
     .metrics = gpu_metrics,
+    .metrics_wait = true,
     .tap_read = gpu_tap_read,
     .account = gpu_account,
 };

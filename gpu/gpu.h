@@ -163,8 +163,9 @@ typedef struct GpuProgram {
     int64_t uploads;
 
     Sequence forward, train;
-    const float *dy; /* during backward, of a net without a loss */
-    int64_t images, recalibrated;
+    const float *dy;         /* during backward, of a net without a loss */
+    int64_t images, batches; /* since the last metrics() */
+    int64_t recalibrated;
 } GpuProgram;
 
 /* What an operation brings: plan functions append steps. */

@@ -147,6 +147,7 @@ Status gpu_forward(Program *base, const Batch *batch) {
     TRY(start(program, batch, NULL));
     TRY(run_sequence(program, &program->forward));
     program->images += batch->count;
+    program->batches++;
     return STATUS_OK;
 }
 
@@ -166,6 +167,7 @@ Status gpu_train_step(Program *base, const Batch *batch, double lr) {
     TRY(start(program, batch, &lr));
     TRY(run_sequence(program, &program->train));
     program->images += batch->count;
+    program->batches++;
     state->gradient_is_half = program->half;
     state->version++;
     if (program->half)
@@ -182,9 +184,12 @@ Status gpu_metrics(Program *base, Metrics *metrics) {
                                program->gpu->lane[LANE_MAIN].stream),
                "clearing the loss");
     const DeviceMetrics *sums = program->gpu->staging;
-    *metrics = (Metrics){
-        .loss_sum = sums->loss_sum, .errors = (int64_t)sums->errors, .images = program->images};
-    program->images = 0;
+    *metrics = (Metrics){.loss_sum = sums->loss_sum,
+                         .errors = (int64_t)sums->errors,
+                         .images = program->images,
+                         .batches = program->batches,
+                         .bad_batch = sums->bad_batch};
+    program->images = program->batches = 0;
 out:
     return status;
 }

@@ -1,5 +1,7 @@
 #include "net/backend.h"
 
+#include <math.h>
+
 /* ---- state ---- */
 
 Status state_create(Backend *backend, const Net *net, const Optimizer *optimizer, State **state) {
@@ -164,6 +166,13 @@ Status program_train_step(Program *program, const Batch *batch, double lr) {
     program->last_count = batch->count;
     program->has_gradients = true;
     return program->state->backend->ops->train_step(program, batch, lr);
+}
+
+void metrics_count_batch(Metrics *sums, int images) {
+    sums->images += images;
+    sums->batches++;
+    if (!sums->bad_batch && !isfinite(sums->loss_sum))
+        sums->bad_batch = sums->batches;
 }
 
 Status program_metrics(Program *program, Metrics *metrics) {

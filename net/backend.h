@@ -121,8 +121,13 @@ typedef struct Metrics {
     double loss_sum; /* of per-image losses, not divided */
     int64_t errors;  /* images whose largest logit is not the label's; ties go to the lowest class;
                         a NaN logit is an error */
-    int64_t images;
+    int64_t images, batches;
+    int64_t bad_batch; /* which of the batches, from 1, was the first to make loss_sum NaN or
+                          infinite; 0: none */
 } Metrics;
+
+/* For backends: a batch whose losses and errors have been added. */
+void metrics_count_batch(Metrics *sums, int images);
 
 /* What one training step moves, counted from shapes and buffers, not measured. */
 typedef struct AccountLine {
@@ -200,6 +205,7 @@ struct BackendOps {
     Status (*backward)(Program *program, const float *dy);
     Status (*train_step)(Program *program, const Batch *batch, double lr);
     Status (*metrics)(Program *program, Metrics *metrics);
+    bool metrics_wait; /* metrics() waits for a device that runs behind the calls: ask seldom */
     Status (*tap_read)(Program *program, int tap, float *values);
     Status (*account)(Program *program, Account *account); /* NULL: this backend cannot */
 };

@@ -115,7 +115,7 @@ static void run_node(RefProgram *program, int id, int count) {
 
 void ref_run_forward(RefProgram *program, int count) {
     program->batches++;
-    program->sums.images += count;
     for (int id = 1; id < program->base.state->net->node_count; id++)
         run_node(program, id, count);
+    metrics_count_batch(&program->sums, count);
 }

@@ -48,6 +48,7 @@ typedef struct StepControl {
 typedef struct DeviceMetrics {
     double loss_sum;
     unsigned long long errors;
+    unsigned batches, bad_batch; /* as in Metrics */
 } DeviceMetrics;
 
 /* What tells one block from the last: a counter that is 0 between launches, one for each kernel

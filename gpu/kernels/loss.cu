@@ -93,6 +93,10 @@ __device__ inline void add_metrics(const LossArgs &a) {
     if (threadIdx.x == 0) {
         a.metrics->loss_sum += sums[0];
         a.metrics->errors += errors[0];
+        a.metrics->batches++;
+        double all = a.metrics->loss_sum;
+        if (!a.metrics->bad_batch && !(all - all == 0)) /* NaN or infinite */
+            a.metrics->bad_batch = a.metrics->batches;
     }
 }
 

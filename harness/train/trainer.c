@@ -8,7 +8,9 @@
 #include "harness/train/evaluate.h"
 #include "harness/train/sampler.h"
 
-enum { PROGRESS_WINDOW = 20 }; /* iterations between two progress reports */
+/* Iterations between two progress reports, and the most that are done before the metrics are read:
+ * a loss that is not finite is seen after so many, though it is counted where it was. */
+enum { PROGRESS_WINDOW = 20 };
 
 /* Everything a run holds. */
 typedef struct Run {
@@ -24,6 +26,7 @@ typedef struct Run {
     int clean_count;
     WarmupState warmup;
     Metrics since_eval, since_report;
+    int64_t done, read;       /* iterations; those whose metrics have been read */
     double started, training; /* seconds: when it began; spent in training steps */
     TrainResult *result;
 } Run;
@@ -202,27 +205,44 @@ static void report(Run *run, int64_t done, double lr) {
     run->since_report = (Metrics){0};
 }
 
-/* One iteration; *lr receives its rate. */
-static Status step(Run *run, int64_t iteration, double *lr, bool *diverged) {
-    const TrainSpec *spec = run->spec;
+static bool due(const TrainSpec *spec, int64_t done) {
+    return done == spec->iterations || (spec->eval_every && done % spec->eval_every == 0);
+}
+
+/* Reading waits for a device, so there it is done only where the sums are wanted. Whoever looks on
+ * makes no difference, so that the same sums are formed. */
+static bool must_read(const Run *run) {
+    return !run->state->backend->ops->metrics_wait || !run->warmup.over ||
+           run->done % PROGRESS_WINDOW == 0 || due(run->spec, run->done);
+}
+
+static Status read_metrics(Run *run) {
     Metrics metrics;
+    TRY(program_metrics(run->train, &metrics));
+    add(&run->since_eval, &metrics);
+    add(&run->since_report, &metrics);
+    warmup_feed(&run->spec->warmup, &run->warmup, metrics.errors, metrics.images);
+    run->result->diverged = metrics.bad_batch > 0;
+    run->result->iterations = run->result->diverged ? run->read + metrics.bad_batch : run->done;
+    run->read = run->done;
+    return STATUS_OK;
+}
+
+/* One iteration; *lr receives its rate. */
+static Status step(Run *run, double *lr) {
+    const TrainSpec *spec = run->spec;
+    int64_t iteration = run->done;
     *lr =
         run->warmup.over ? schedule_rate(&spec->schedule, spec->lr, iteration) : spec->warmup.rate;
     double start = clock_seconds();
     TRY(sampler_batch(run->sampler, iteration, run->samples));
     Batch batch = {.data = run->train_data, .samples = run->samples, .count = spec->batch};
     TRY(program_train_step(run->train, &batch, *lr));
-    TRY(program_metrics(run->train, &metrics));
+    run->done++;
+    if (must_read(run))
+        TRY(read_metrics(run));
     run->training += clock_seconds() - start;
-    *diverged = !isfinite(metrics.loss_sum);
-    add(&run->since_eval, &metrics);
-    add(&run->since_report, &metrics);
-    warmup_feed(&spec->warmup, &run->warmup, metrics.errors, metrics.images);
     return STATUS_OK;
-}
-
-static bool due(const TrainSpec *spec, int64_t done) {
-    return done == spec->iterations || (spec->eval_every && done % spec->eval_every == 0);
 }
 
 static Status train(Run *run) {
@@ -234,8 +254,7 @@ static Status train(Run *run) {
         if (run->hooks->stop && *run->hooks->stop)
             return status_fail(STATUS_INTERRUPTED, "stopped at iteration %lld of %lld",
                                (long long)i, (long long)spec->iterations);
-        TRY(step(run, i, &lr, &result->diverged));
-        result->iterations = i + 1;
+        TRY(step(run, &lr));
         if (result->diverged)
             break;
         report(run, i + 1, lr);
@@ -255,7 +274,7 @@ Status train_run(const TrainSpec *spec, const Net *net, Backend *backend, const 
     if (status == STATUS_OK)
         status = train(&run);
     result->seconds = clock_seconds() - run.started;
-    result->images_per_s = (double)result->iterations * spec->batch / run.training;
+    result->images_per_s = (double)run.done * spec->batch / run.training;
     if (result->diverged)
         result->last = (CurveRow){.iteration = result->iterations,
                                   .train_loss = NAN,

@@ -70,6 +70,34 @@ static void metrics_are_sums_until_read(void **state) {
     rig_close(&rig);
 }
 
+/* The third of four batches is the first with a loss that is not finite; reading begins anew. */
+static void the_first_bad_batch_is_named(void **state) {
+    (void)state;
+    Rig rig;
+    const float images[BATCH][CLASSES] = {{0, 4, 0}, {NAN, 0, 2}, {0, 0, 8}};
+    open_logits(&rig, images, two_right_labels);
+    Program *program = rig_program(&rig, MODE_TRAIN, 0, NULL, 0);
+    const int image[] = {0, 2, 1, 0};
+    Metrics metrics;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < 4; i++) {
+            Sample sample = {.index = image[i]};
+            Batch batch = {.data = rig.data, .samples = &sample, .count = 1};
+            OK(program_forward(program, &batch));
+        }
+        OK(program_metrics(program, &metrics));
+        assert_int_equal(metrics.batches, 4);
+        assert_int_equal(metrics.images, 4);
+        assert_int_equal(metrics.bad_batch, 3);
+        assert_false(isfinite(metrics.loss_sum));
+    }
+    OK(program_metrics(program, &metrics));
+    assert_int_equal(metrics.batches, 0);
+    assert_int_equal(metrics.bad_batch, 0);
+    program_destroy(program);
+    rig_close(&rig);
+}
+
 /* Every image right, the largest logit far above what exp() can take, in each place in turn. */
 static void large_logits_do_not_overflow(void **state) {
     (void)state;
@@ -226,6 +254,7 @@ int main(int argc, char **argv) {
         return TEST_SKIPPED;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_are_sums_until_read),
+        cmocka_unit_test(the_first_bad_batch_is_named),
         cmocka_unit_test(large_logits_do_not_overflow),
         cmocka_unit_test(images_and_labels_follow_the_index),
         cmocka_unit_test(a_nan_wins_its_window),
