@@ -107,6 +107,14 @@ void index_3d(float *x, cudaStream_t stream) {
     LAUNCH(index_kernel, dim3(2, 3, 4), dim3(5, 6, 2), stream, x);
 }
 
+static __global__ void order_kernel(unsigned *when, unsigned *count) {
+    when[blockIdx.x * 32 + threadIdx.x] = atomicAdd(count, 1u);
+}
+
+void note_order(unsigned *when, unsigned *count, cudaStream_t stream) {
+    LAUNCH(order_kernel, 8, 32, stream, when, count);
+}
+
 static __global__ void nothing_kernel() {
 }
 

@@ -15,6 +15,8 @@ void shuffle_lanes(float *x, cudaStream_t stream); /* x[lane]: by each primitive
 void round_to_bf16(float *x, int n, cudaStream_t stream);
 void index_3d(float *x, cudaStream_t stream); /* grid (2,3,4), block (5,6,2): x[i] = i */
 void nothing(cudaStream_t stream);
+/* Each of 8 blocks of 32 threads: when[thread] = how many were before it. count[0] is 0. */
+void note_order(unsigned *when, unsigned *count, cudaStream_t stream);
 
 /* Each breaks the rule that it is named after. */
 void scale_one_beyond(float *x, int n, cudaStream_t stream);

@@ -1,7 +1,9 @@
 /* Kernels: order, barriers, warps, shared memory, limits. */
 #include "testing.h"
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 static void run(void (*launch)(cudaStream_t)) {
     Fixture f(64);
@@ -135,6 +137,24 @@ static void every_thread_runs_once(void **) {
     assert_int_equal(count, 11 * 96);
 }
 
+/* Which thread runs first within block 0, and which block runs first, as the seed changes. */
+static void blocks_and_threads_run_in_random_order(void **) {
+    std::set<unsigned> first_threads, first_blocks;
+    for (int seed = 0; seed < seeds; seed++) {
+        softgpu_seed(seed);
+        Fixture f(8 * 32 + 1);
+        unsigned when[8 * 32], *device = (unsigned *)f.x;
+        CUDA_OK(cudaMemsetAsync(device + 8 * 32, 0, sizeof(unsigned), f.stream));
+        note_order(device, device + 8 * 32, f.stream);
+        CUDA_OK(cudaMemcpyAsync(when, device, sizeof when, cudaMemcpyDeviceToHost, f.stream));
+        CUDA_OK(cudaStreamSynchronize(f.stream));
+        first_threads.insert((unsigned)(std::min_element(when, when + 32) - when));
+        first_blocks.insert((unsigned)(std::min_element(when, when + 8 * 32) - when) / 32);
+    }
+    assert_true(first_threads.size() > 4);
+    assert_true(first_blocks.size() > 3);
+}
+
 /* bf16 keeps 8 significant bits: beside 1 the step is 2^-7. */
 static void bf16_rounds_to_nearest_even(void **) {
     const float step = 1.0f / 128;
@@ -173,6 +193,7 @@ std::vector<CMUnitTest> kernel_tests() {
             cmocka_unit_test(sums_do_not_depend_on_the_schedule),
             cmocka_unit_test(warps_exchange),
             cmocka_unit_test(every_thread_runs_once),
+            cmocka_unit_test(blocks_and_threads_run_in_random_order),
             cmocka_unit_test(bf16_rounds_to_nearest_even),
             cmocka_unit_test(failed_launch_is_in_the_last_error)};
 }
