@@ -251,7 +251,7 @@ static int add_test(struct CMUnitTest *tests, int at, const char *what, const Ca
 
 int main(int argc, char **argv) {
     if (argc < 2) {
-        fprintf(stderr, "usage: test_cases BACKEND\n");
+        fprintf(stderr, "usage: test_cases BACKEND [GOLDEN [PATTERN]]\n");
         return 2;
     }
     backend_name = argv[1];
@@ -272,5 +272,6 @@ int main(int argc, char **argv) {
         }
         net_destroy(net);
     }
+    cmocka_set_test_filter(argc > 3 ? argv[3] : NULL);
     return !!_cmocka_run_group_tests("cases", tests, (size_t)tests_count, NULL, NULL);
 }

@@ -40,3 +40,11 @@ endif()
 add_test(NAME softgpu_names COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR} -P
          ${CMAKE_CURRENT_LIST_DIR}/check_names.cmake)
 set_tests_properties(softgpu_names PROPERTIES LABELS "fast;softgpu")
+
+# gpu/ on them.
+add_executable(test_gpu_softgpu softgpu/test_gpu.c)
+target_link_libraries(test_gpu_softgpu PRIVATE test_support_softgpu)
+set_target_properties(test_gpu_softgpu PROPERTIES RUNTIME_OUTPUT_DIRECTORY
+                      ${CMAKE_BINARY_DIR}/tests)
+add_test(NAME test_gpu_softgpu COMMAND test_gpu_softgpu)
+set_tests_properties(test_gpu_softgpu PROPERTIES LABELS "fast;softgpu" TIMEOUT 600)
