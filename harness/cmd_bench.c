@@ -186,6 +186,7 @@ static Status bench_run(BenchCall *call) {
     ModelSpec model = config_model(&call->config, shape, classes);
     CHECK(model_build(&model, &net));
     CHECK(backend_open(call->config.backend, &options, &backend));
+    cli_note_backend(backend->info.note, backend->ops->name);
     call->spec.batch = (int)call->config.batch;
     call->spec.verify_count = call->full || call->spec.batch < 4 ? call->spec.batch : 4;
     call->spec.precision = backend->ops->native;

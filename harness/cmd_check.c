@@ -216,6 +216,7 @@ static Status open_backends(CheckCall *call) {
     BackendOptions options = {.threads = (int)call->config.threads}, one = {.threads = 1};
     CheckSpec *spec = &call->spec;
     TRY(backend_open(call->config.backend, &options, &spec->backend));
+    cli_note_backend(spec->backend->info.note, spec->backend->ops->name);
     TRY(backend_open("ref", &one, &spec->oracle));
     spec->quick = call->quick;
     spec->precision = spec->backend->ops->native;

@@ -83,3 +83,8 @@ const char *cli_nearest(const char *word, const char *const *words) {
     }
     return nearest;
 }
+
+void cli_note_backend(const char *note, const char *used) {
+    if (note[0])
+        fprintf(stderr, "harness: %s; computing on %s\n", note, used);
+}

@@ -33,6 +33,9 @@ int cli_bad_option(int argc, char **argv, int code);
 /* A whole text as a number in [low, high]; false when it is anything else. */
 bool cli_int(const char *text, long low, long high, long *value);
 
+/* Says on stderr why `auto` passed over a faster backend; an empty note: it did not. */
+void cli_note_backend(const char *note, const char *used);
+
 /* The word of the list (NULL at its end) that `word` was probably meant to be; NULL when none is
  * near. */
 const char *cli_nearest(const char *word, const char *const *words);

@@ -1,5 +1,7 @@
 #include "harness/sweep/progress.h"
 
+#include "harness/base/cli.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,6 +73,8 @@ __attribute__((format(printf, 2, 3))) static void line(const Progress *p, const 
 
 void progress_begin(Progress *p, const Sweep *sweep, bool quiet) {
     *p = (Progress){.sweep = sweep, .quiet = quiet, .terminal = isatty(STDERR_FILENO) == 1};
+    if (!quiet && sweep->backend)
+        cli_note_backend(sweep->backend_note, sweep->backend->ops->name);
     for (int i = 0; i < sweep->count; i++) {
         if (!sweep->runs[i].selected)
             continue;

@@ -95,6 +95,8 @@ static Status make_ready(Sweep *sweep, SweepRun *run) {
     if (!source)
         return status_fail(STATUS_UNAVAILABLE, "%s is not loaded", run->config.dataset);
     TRY(sweep_backend(sweep, &run->config, &backend));
+    if (backend->info.note[0])
+        snprintf(sweep->backend_note, sizeof sweep->backend_note, "%s", backend->info.note);
     config_resolve(&run->config, backend);
     TRY(try_precision(backend, run->config.precision));
     TRY(training_work(run, source));

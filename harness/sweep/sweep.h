@@ -23,6 +23,7 @@ typedef struct Sweep {
     int source_count;
     Backend *backend; /* the one used last */
     char backend_asked[16];
+    char backend_note[256]; /* why `auto` passed over a faster one; empty: it did not */
     int64_t threads_asked;
 } Sweep;
 
