@@ -1,6 +1,8 @@
-/* What a captured training step moves: counted from the buffers that its steps name. */
+/* What a program is made of: the bytes that a captured training step moves, counted from the
+ * buffers that its steps name, and the engines that compute its convolutions. */
 #include <string.h>
 
+#include "gpu/conv_exec.h"
 #include "gpu/plan.h"
 
 static double step_bytes(const GpuProgram *program, const Step *step) {
@@ -63,5 +65,22 @@ Status gpu_account(Program *base, Account *account) {
     if (!program->train.exec)
         TRY(gpu_capture(program, &program->train));
     account->graph_nodes = (int64_t)program->train.nodes;
+    return STATUS_OK;
+}
+
+Status gpu_describe(const Program *base, FILE *file) {
+    const GpuProgram *program = (const GpuProgram *)base;
+    for (int i = 0; i < program->step_count; i++) {
+        const Step *step = &program->steps[i];
+        char problem[128];
+        if (step->run != conv_exec_run)
+            continue;
+        const ConvPlan *plan = ((const ConvExec *)step->op)->plan;
+        conv_problem_text(&plan->problem, problem, sizeof problem);
+        fprintf(file, "%s: %s: engine %lld, knobs %s, %s tensor cores, workspace %lld\n",
+                node_of(program, step->node)->name, problem, (long long)plan->engine,
+                plan->knobs[0] ? plan->knobs : "none", plan->tensor_cores ? "with" : "without",
+                (long long)plan->workspace);
+    }
     return STATUS_OK;
 }

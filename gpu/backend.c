@@ -168,4 +168,5 @@ const BackendOps gpu_backend = {
     .metrics_wait = true,
     .tap_read = gpu_tap_read,
     .account = gpu_account,
+    .describe = gpu_describe,
 };

@@ -243,6 +243,8 @@ Status gpu_metrics(Program *program, Metrics *metrics);
 Status gpu_capture(GpuProgram *program, Sequence *sequence);
 /* account.c */
 Status gpu_account(Program *program, Account *account);
+/* The engines of the program's convolutions. */
+Status gpu_describe(const Program *program, FILE *file);
 /* tap.c */
 Status gpu_tap_read(Program *program, int tap, float *values);
 

@@ -206,6 +206,11 @@ Status program_account(Program *program, Account *account) {
     return ops->account(program, account);
 }
 
+Status program_describe(const Program *program, FILE *file) {
+    const BackendOps *ops = program->state->backend->ops;
+    return ops->describe ? ops->describe(program, file) : STATUS_OK;
+}
+
 const char *precision_name(Precision precision) {
     static const char *const names[] = {"fp32", "tf32", "bf16", "fp64"};
     return names[precision];

@@ -13,6 +13,7 @@
 #define NET_BACKEND_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "net/net.h"
 
@@ -207,7 +208,8 @@ struct BackendOps {
     Status (*metrics)(Program *program, Metrics *metrics);
     bool metrics_wait; /* metrics() waits for a device that runs behind the calls: ask seldom */
     Status (*tap_read)(Program *program, int tap, float *values);
-    Status (*account)(Program *program, Account *account); /* NULL: this backend cannot */
+    Status (*account)(Program *program, Account *account);  /* NULL: this backend cannot */
+    Status (*describe)(const Program *program, FILE *file); /* NULL: it had nothing to choose */
 };
 
 /* ---- what everybody calls ---- */
@@ -249,6 +251,10 @@ Status program_tap(Program *program, int tap, float *values);
 /* Counts the train step of a program in train mode; nothing is computed. STATUS_UNAVAILABLE when
  * the backend does not count. */
 Status program_account(Program *program, Account *account);
+
+/* Writes which algorithms were chosen, where the backend had a choice that bits or speed depend on:
+ * one line each, the same on every machine with the same card and libraries. */
+Status program_describe(const Program *program, FILE *file);
 
 const char *precision_name(Precision precision);
 

@@ -131,6 +131,9 @@ static const ResultColumn result[] = {
     {"device", false, "processor or card that computed"},
     {"isa", false, "its instruction set in use"},
     {"libraries", false, "that computed"},
+    {"algorithms", false,
+     "SHA-256, its first 16 digits, of the run's algorithms.txt: which engines compute the "
+     "convolutions; empty where the backend has no choice"},
     {"host", true, "name of the machine"},
     {"started", true, "when, UTC"},
     {"seconds", true, "of the whole run"},

@@ -187,6 +187,12 @@ Status output_run(const Output *output, const char *key, WriteFn *write, void *c
     return write_whole(path, write, context);
 }
 
+Status output_algorithms(const Output *output, const char *key, WriteFn *write, void *context) {
+    char path[PATH_SIZE];
+    path_of(output, path, key, "algorithms.txt");
+    return write_whole(path, write, context);
+}
+
 /* ---- the top-level files ---- */
 
 typedef struct Rebuild {

@@ -2,6 +2,7 @@
  *
  *   DIR/runs.csv, DIR/curves.csv   rebuilt from the folders below, always whole, by renaming
  *   DIR/runs/KEY/curves.csv        grows row by row while the run trains
+ *   DIR/runs/KEY/algorithms.txt    what the backend chose, where it had a choice
  *   DIR/runs/KEY/run.csv           header and one row; there once the run is finished
  *
  * A folder without run.csv is a run that did not finish; it starts anew. */
@@ -35,6 +36,8 @@ Status output_end_curves(FILE *file);
 /* Writes run.csv as a whole: to a temporary name, to the disk, then renamed. */
 typedef Status WriteFn(FILE *file, void *context);
 Status output_run(const Output *output, const char *key, WriteFn *write, void *context);
+/* The same for algorithms.txt. */
+Status output_algorithms(const Output *output, const char *key, WriteFn *write, void *context);
 
 /* Builds the two top-level files: the finished runs of `keys` in that order, then whatever other
  * finished runs the folder has, by key. */

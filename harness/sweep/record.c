@@ -123,6 +123,7 @@ static void put_provenance(Line *line, const RunFacts *facts, const TrainResult 
     put(line, "device", "%s", facts->backend.device);
     put(line, "isa", "%s", facts->backend.isa);
     put(line, "libraries", "%s", facts->backend.libraries);
+    put(line, "algorithms", "%s", facts->algorithms);
     put(line, "host", "%s", facts->host);
     put(line, "started", "%s", facts->started);
     put(line, "seconds", "%.3f", result->seconds);

@@ -15,6 +15,7 @@ typedef struct RunFacts {
     int train_images, test_images;
     char dataset_sha256[65];
     BackendInfo backend;
+    char algorithms[17]; /* see the column of this name */
     char host[65], started[32];
 } RunFacts;
 

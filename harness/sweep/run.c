@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/data/digest.h"
 #include "harness/sweep/record.h"
 #include "harness/sweep/sweep.h"
 #include "net/cost.h"
@@ -12,6 +13,7 @@ enum { CROP_PAD = 4 }; /* He et al. 2015, section 4.2 */
 typedef struct Training {
     const RunConfig *config;
     const SweepHooks *hooks;
+    const Output *output;
     RunFacts facts;
     int32_t *images; /* training images, with those held back */
     int32_t *train, *validation, *test;
@@ -90,6 +92,45 @@ static Status prepare(Training *t, const DataSource *source, const Backend *back
     return STATUS_OK;
 }
 
+/* What the backend chose, and its hash for the row. */
+typedef struct Description {
+    char *text;
+    size_t size;
+} Description;
+
+static Status write_description(FILE *file, void *context) {
+    const Description *description = context;
+    fputs(description->text, file);
+    return STATUS_OK;
+}
+
+static Status record_algorithms(Training *t, const Description *description) {
+    struct sha256_ctx hash;
+    char digest[DIGEST_TEXT];
+    if (description->size == 0)
+        return STATUS_OK;
+    sha256_init(&hash);
+    sha256_update(&hash, description->size, (const uint8_t *)description->text);
+    digest_text(&hash, digest);
+    snprintf(t->facts.algorithms, sizeof t->facts.algorithms, "%.16s", digest);
+    return output_algorithms(t->output, t->facts.key, write_description, (void *)description);
+}
+
+static Status on_compiled(void *context, const Program *train) {
+    Training *t = context;
+    Description description = {0};
+    FILE *memory = open_memstream(&description.text, &description.size);
+    if (!memory)
+        return status_fail(STATUS_NO_MEMORY, "no memory to describe a program");
+    Status status = program_describe(train, memory);
+    if (fclose(memory) != 0 && status == STATUS_OK)
+        status = status_fail(STATUS_NO_MEMORY, "no memory to describe a program");
+    if (status == STATUS_OK)
+        status = record_algorithms(t, &description);
+    free(description.text);
+    return status;
+}
+
 static Status on_curve(void *context, const CurveRow *row) {
     Training *t = context;
     record_curve(t->curves, t->config, t->facts.key, row);
@@ -122,8 +163,10 @@ static Status write_run(FILE *file, void *context) {
 Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResult *result) {
     const SweepRun *run = &sweep->runs[number];
     const DataSource *source = sweep_source(sweep, run->config.dataset);
-    Training t = {.config = &run->config, .hooks = hooks, .result = result};
-    TrainHooks train_hooks = {.context = &t, .curve = on_curve, .stop = hooks->stop};
+    Training t = {
+        .config = &run->config, .hooks = hooks, .output = &sweep->output, .result = result};
+    TrainHooks train_hooks = {
+        .context = &t, .compiled = on_compiled, .curve = on_curve, .stop = hooks->stop};
     Backend *backend;
     Status status = STATUS_OK;
     CHECK(sweep_backend(sweep, &run->config, &backend));

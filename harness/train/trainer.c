@@ -112,7 +112,8 @@ static Status set_up(Run *run, Backend *backend) {
     TRY(init_state(run->state, spec->init, spec->seed));
     TRY(make_dataset(run, backend, spec->train_set, &run->train_data));
     TRY(make_dataset(run, backend, spec->test_set, &run->test_data));
-    return compile_all(run);
+    TRY(compile_all(run));
+    return run->hooks->compiled ? run->hooks->compiled(run->hooks->context, run->train) : STATUS_OK;
 }
 
 static void tear_down(Run *run) {

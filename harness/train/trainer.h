@@ -65,6 +65,7 @@ typedef struct TrainProgress {
 /* A status other than STATUS_OK ends the run with it. */
 typedef struct TrainHooks {
     void *context;
+    Status (*compiled)(void *context, const Program *train); /* before the first step; or NULL */
     Status (*curve)(void *context, const CurveRow *row);
     void (*progress)(void *context, const TrainProgress *progress); /* NULL: silent */
     const volatile sig_atomic_t *stop; /* not 0: end with STATUS_INTERRUPTED; may be NULL */
