@@ -10,6 +10,7 @@
 
 #include "gpu/gpu.h"
 #include "harness/check/check.h"
+#include "tests/softgpu/softgpu.h"
 #include "tests/support/cases.h"
 #include "tests/support/compare.h"
 #include "tests/support/rig.h"
@@ -234,6 +235,31 @@ static void a_host_far_ahead_changes_nothing(void **state) {
     }
 }
 
+/* ---- older cards ---- */
+
+static Status compiled_in(Rig *rig, Precision precision) {
+    ProgramSpec spec = {.mode = MODE_EVAL, .max_batch = 2, .precision = precision};
+    Program *program;
+    Status status = program_compile(rig->state, &spec, &program);
+    program_destroy(program);
+    return status;
+}
+
+/* bf16 and tf32 need compute capability 8.0: an older card says so and goes on in fp32. */
+static void an_older_card_refuses_short_formats(void **state) {
+    (void)state;
+    Rig rig;
+    softgpu_capability(7, 5);
+    rig_open(&rig, "gpu", 1, case_net(case_named("conv_3x3")), 2, NULL);
+    softgpu_capability(9, 0);
+    assert_int_equal(compiled_in(&rig, PRECISION_BF16), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status_message(), "bf16 needs compute capability 8.0"));
+    assert_non_null(strstr(status_message(), "7.5"));
+    assert_int_equal(compiled_in(&rig, PRECISION_TF32), STATUS_BAD_INPUT);
+    assert_int_equal(compiled_in(&rig, PRECISION_FP32), STATUS_OK);
+    rig_close(&rig);
+}
+
 /* usage: test_gpu [PATTERN]: the tests whose name fits, all by default */
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
@@ -243,6 +269,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(short_batches_follow_full_ones),
         cmocka_unit_test(written_weights_are_used),
         cmocka_unit_test(a_host_far_ahead_changes_nothing),
+        cmocka_unit_test(an_older_card_refuses_short_formats),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return !!cmocka_run_group_tests(tests, NULL, NULL);
