@@ -44,6 +44,7 @@ static void gpu_close(Backend *backend) {
     free(gpu->plans);
     if (gpu->staging)
         cudaFreeHost(gpu->staging);
+    gpu_marks_destroy(gpu);
     if (gpu->fork)
         cudaEventDestroy(gpu->fork);
     if (gpu->join)
@@ -167,6 +168,8 @@ const BackendOps gpu_backend = {
     .metrics = gpu_metrics,
     .metrics_wait = true,
     .tap_read = gpu_tap_read,
+    .mark = gpu_mark,
+    .between = gpu_between,
     .account = gpu_account,
     .describe = gpu_describe,
 };

@@ -37,6 +37,8 @@ typedef struct GpuBackend {
     int major, minor;       /* compute capability */
     ConvPlan **plans;       /* made so far, one a shape; owned */
     int plan_count, plan_capacity;
+    cudaEvent_t *marks; /* made so far */
+    int mark_count;
     void *staging; /* pinned: for what the host reads and writes outside of steps */
     size_t staging_bytes;
 } GpuBackend;
@@ -245,6 +247,10 @@ Status gpu_capture(GpuProgram *program, Sequence *sequence);
 Status gpu_account(Program *program, Account *account);
 /* The engines of the program's convolutions. */
 Status gpu_describe(const Program *program, FILE *file);
+/* timer.c */
+Status gpu_mark(Backend *backend, int mark);
+Status gpu_between(Backend *backend, int first, int second, double *seconds);
+void gpu_marks_destroy(GpuBackend *gpu);
 /* tap.c */
 Status gpu_tap_read(Program *program, int tap, float *values);
 

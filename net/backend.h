@@ -208,6 +208,12 @@ struct BackendOps {
     Status (*metrics)(Program *program, Metrics *metrics);
     bool metrics_wait; /* metrics() waits for a device that runs behind the calls: ask seldom */
     Status (*tap_read)(Program *program, int tap, float *values);
+    /* The clock of a device that runs behind the calls. mark() notes the moment at which it will
+     * have done all that was asked before; between() waits for the second mark and gives the
+     * seconds from one to the other. Marks are numbered from 0. NULL, both: a call returns when it
+     * is done, so the caller's clock serves. */
+    Status (*mark)(Backend *backend, int mark);
+    Status (*between)(Backend *backend, int first, int second, double *seconds);
     Status (*account)(Program *program, Account *account);  /* NULL: this backend cannot */
     Status (*describe)(const Program *program, FILE *file); /* NULL: it had nothing to choose */
 };

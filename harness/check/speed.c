@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/base/clock.h"
+#include "harness/base/stopwatch.h"
 #include "harness/check/speed_nets.h"
 #include "net/cost.h"
 #include "net/models.h"
@@ -30,22 +30,28 @@ typedef struct Seconds {
     double forward, backward;
 } Seconds;
 
-/* Of one pass; reading the metrics waits for a device. */
+/* Of one pass. */
 static Status time_passes(const Timed *timed, bool backward, double *seconds) {
     Batch batch = rig_batch(timed->rig);
     Metrics metrics;
-    TRY(program_metrics(timed->program, &metrics));
-    double start = clock_seconds();
+    Stopwatch watch;
+    Status status = STATUS_OK;
+    CHECK(stopwatch_open(&watch, timed->rig->backend, 2));
+    CHECK(stopwatch_mark(&watch));
     for (int i = 0; i < timed->repeats; i++) {
-        TRY(program_forward(timed->program, &batch));
+        CHECK(program_forward(timed->program, &batch));
         if (backward)
-            TRY(program_backward(timed->program, NULL));
+            CHECK(program_backward(timed->program, NULL));
     }
-    TRY(program_metrics(timed->program, &metrics));
-    *seconds = (clock_seconds() - start) / timed->repeats;
+    CHECK(stopwatch_mark(&watch));
+    CHECK(stopwatch_lap(&watch, 0, seconds));
+    CHECK(program_metrics(timed->program, &metrics));
+    *seconds /= timed->repeats;
     if (!isfinite(metrics.loss_sum))
-        return status_fail(STATUS_DIVERGED, "the loss is %g: nothing to time", metrics.loss_sum);
-    return STATUS_OK;
+        CHECK(status_fail(STATUS_DIVERGED, "the loss is %g: nothing to time", metrics.loss_sum));
+out:
+    stopwatch_close(&watch);
+    return status;
 }
 
 static Status time_round(const Timed *timed, Seconds *seconds) {
@@ -226,24 +232,28 @@ static const char update_name[] = "SGD step, ResNet-20";
 /* So small that the parameters stay where they are over thousands of steps. */
 static const double step_rate = 1e-9;
 
-static Status time_updates(const Rig *rig, Program *program, int repeats, double *seconds) {
-    Metrics metrics;
-    TRY(program_metrics(program, &metrics));
-    double start = clock_seconds();
+static Status time_updates(const Rig *rig, int repeats, double *seconds) {
+    Stopwatch watch;
+    Status status = STATUS_OK;
+    CHECK(stopwatch_open(&watch, rig->backend, 2));
+    CHECK(stopwatch_mark(&watch));
     for (int i = 0; i < repeats; i++)
-        TRY(state_update(rig->state, step_rate));
-    TRY(program_metrics(program, &metrics));
-    *seconds = (clock_seconds() - start) / repeats;
-    return STATUS_OK;
+        CHECK(state_update(rig->state, step_rate));
+    CHECK(stopwatch_mark(&watch));
+    CHECK(stopwatch_lap(&watch, 0, seconds));
+    *seconds /= repeats;
+out:
+    stopwatch_close(&watch);
+    return status;
 }
 
 static Status speed_of_update(const Pair *pair, SpeedRow *row) {
     double seconds[ROUNDS], once;
-    TRY(time_updates(&pair->fast, pair->fast_program, 1, &once));
-    TRY(time_updates(&pair->fast, pair->fast_program, 1, &once));
+    TRY(time_updates(&pair->fast, 1, &once));
+    TRY(time_updates(&pair->fast, 1, &once));
     int repeats = repeats_for(once);
     for (int i = 0; i < ROUNDS; i++)
-        TRY(time_updates(&pair->fast, pair->fast_program, repeats, &seconds[i]));
+        TRY(time_updates(&pair->fast, repeats, &seconds[i]));
     row->forward = speed_of(seconds, cost_update(pair->fast.net));
     return STATUS_OK;
 }

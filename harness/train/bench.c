@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "harness/base/clock.h"
+#include "harness/base/stopwatch.h"
 #include "net/cost.h"
 #include "net/init.h"
 #include "net/philox.h"
@@ -225,22 +225,39 @@ Status bench_account(Bench *bench, int steps, Account *account) {
 
 /* ---- timing ---- */
 
-/* Reading the metrics waits for a device to finish. */
-static Status timed_step(Bench *bench, BenchPhase phase, double *ms) {
+static Status run_step(Bench *bench, BenchPhase phase) {
     Batch batch = {.data = bench->data, .samples = bench->samples, .count = bench->spec.batch};
+    return phase == BENCH_TRAIN ? program_train_step(bench->train, &batch, 0.01)
+                                : program_forward(bench->infer, &batch);
+}
+
+/* Waits for a device; a loss that is not finite is nothing to time. */
+static Status check_loss(Program *program) {
     Metrics metrics;
-    double start = clock_seconds();
-    if (phase == BENCH_TRAIN) {
-        TRY(program_train_step(bench->train, &batch, 0.01));
-        TRY(program_metrics(bench->train, &metrics));
-    } else {
-        TRY(program_forward(bench->infer, &batch));
-        TRY(program_metrics(bench->infer, &metrics));
+    TRY(program_metrics(program, &metrics));
+    return isfinite(metrics.loss_sum)
+               ? STATUS_OK
+               : status_fail(STATUS_DIVERGED, "the loss became %g: nothing to time",
+                             metrics.loss_sum);
+}
+
+/* Milliseconds from step to step, as a training runs them: without waiting in between. */
+static Status time_steps(Bench *bench, BenchPhase phase, Program *program, Stopwatch *watch,
+                         double *ms) {
+    for (int i = 0; i < bench->spec.warmup; i++)
+        TRY(run_step(bench, phase));
+    TRY(check_loss(program));
+    TRY(stopwatch_mark(watch));
+    for (int i = 0; i < bench->spec.steps; i++) {
+        TRY(run_step(bench, phase));
+        TRY(stopwatch_mark(watch));
     }
-    *ms = 1e3 * (clock_seconds() - start);
-    if (!isfinite(metrics.loss_sum))
-        return status_fail(STATUS_DIVERGED, "the loss became %g: nothing to time",
-                           metrics.loss_sum);
+    TRY(check_loss(program));
+    for (int i = 0; i < bench->spec.steps; i++) {
+        double seconds;
+        TRY(stopwatch_lap(watch, i, &seconds));
+        ms[i] = 1e3 * seconds;
+    }
     return STATUS_OK;
 }
 
@@ -270,18 +287,17 @@ static void fill_row(const Bench *bench, BenchPhase phase, double *ms, BenchRow 
 Status bench_time(Bench *bench, BenchPhase phase, BenchRow *row) {
     Program **program = phase == BENCH_TRAIN ? &bench->train : &bench->infer;
     double *ms = malloc((size_t)bench->spec.steps * sizeof *ms);
-    if (!ms)
-        return status_fail(STATUS_NO_MEMORY, "no memory for %d timings", bench->spec.steps);
+    Stopwatch watch = {0};
     Status status = STATUS_OK;
-    double ignored;
+    if (!ms)
+        CHECK(status_fail(STATUS_NO_MEMORY, "no memory for %d timings", bench->spec.steps));
     if (!*program)
         CHECK(compiled(bench->state, phase, bench->spec.precision, bench->spec.batch, program));
-    for (int i = 0; i < bench->spec.warmup; i++)
-        CHECK(timed_step(bench, phase, &ignored));
-    for (int i = 0; i < bench->spec.steps; i++)
-        CHECK(timed_step(bench, phase, &ms[i]));
+    CHECK(stopwatch_open(&watch, bench->backend, bench->spec.steps + 1));
+    CHECK(time_steps(bench, phase, *program, &watch, ms));
     fill_row(bench, phase, ms, row);
 out:
+    stopwatch_close(&watch);
     free(ms);
     return status;
 }

@@ -139,6 +139,37 @@ static void images_and_labels_follow_the_index(void **state) {
     rig_close(&rig);
 }
 
+/* ---- a device's clock ---- */
+
+/* A backend has both functions or neither; where metrics wait for a device, it needs them. */
+static void marks_follow_one_another(void **state) {
+    (void)state;
+    Rig rig;
+    open_logits(&rig, two_right, two_right_labels);
+    const BackendOps *ops = rig.backend->ops;
+    assert_true(!ops->mark == !ops->between);
+    assert_true(ops->mark || !ops->metrics_wait);
+    if (ops->mark) {
+        Program *program = rig_program(&rig, MODE_TRAIN, 0, NULL, 0);
+        Batch batch = rig_batch(&rig);
+        double first, second, both;
+        for (int i = 0; i < 3; i++) {
+            OK(ops->mark(rig.backend, i));
+            OK(program_train_step(program, &batch, 0.1));
+        }
+        OK(ops->between(rig.backend, 0, 1, &first));
+        OK(ops->between(rig.backend, 1, 2, &second));
+        OK(ops->between(rig.backend, 0, 2, &both));
+        assert_true(first >= 0 && second >= 0 && both > 0);
+        assert_true(fabs(both - first - second) <= 1e-5 * both + 3e-6); /* half a us each */
+        assert_int_equal(ops->between(rig.backend, 0, 3, &both), STATUS_BAD_INPUT);
+        assert_int_equal(ops->between(rig.backend, -1, 1, &both), STATUS_BAD_INPUT);
+        assert_int_equal(ops->mark(rig.backend, -1), STATUS_BAD_INPUT);
+        program_destroy(program);
+    }
+    rig_close(&rig);
+}
+
 /* ---- NaN ---- */
 
 /* Wherever in its window a NaN stands, the window's maximum is NaN and the others are not. */
@@ -255,6 +286,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_are_sums_until_read),
         cmocka_unit_test(the_first_bad_batch_is_named),
+        cmocka_unit_test(marks_follow_one_another),
         cmocka_unit_test(large_logits_do_not_overflow),
         cmocka_unit_test(images_and_labels_follow_the_index),
         cmocka_unit_test(a_nan_wins_its_window),
