@@ -42,11 +42,18 @@ static double accumulated(const Net *net, Precision precision, int batch) {
     return net->node_count * (unit_of(precision) + sums);
 }
 
-static bool has_kinks(const Net *net) {
-    for (int i = 0; i < net->node_count; i++)
-        if (net->nodes[i].op == OP_RELU || net->nodes[i].op == OP_MAX_POOL)
-            return true;
-    return false;
+/* How near one another kinks are: 0 without any; a ReLU has one, at zero; the largest of n values
+ * in a max-pool's window has a rival within a unit n / 2 times as often as one value has zero. */
+static double kinks(const Net *net) {
+    double most = 0;
+    for (int i = 0; i < net->node_count; i++) {
+        const Node *node = &net->nodes[i];
+        if (node->op == OP_RELU)
+            most = fmax(most, 1);
+        if (node->op == OP_MAX_POOL)
+            most = fmax(most, 0.5 * node->window.r * node->window.s);
+    }
+    return most;
 }
 
 Closeness closeness_of_values(const Net *net, Precision precision, int batch) {
@@ -56,12 +63,12 @@ Closeness closeness_of_values(const Net *net, Precision precision, int batch) {
                        .as_norm = true};
 }
 
-/* Of a ReLU's inputs a share of about the accumulated rounding lies so near zero that it falls on
- * the other side. Each such element adds the whole of its gradient to the error: in the norm, the
- * root of the share. A piece that is missing or counted twice is off by more. */
+/* Of a kink's inputs a share of about the accumulated rounding lies so near that it falls on the
+ * other side. Each such element adds the whole of its gradient to the error: in the norm, the root
+ * of the share. A piece that is missing or counted twice is off by more. */
 Closeness closeness_of_gradients(const Net *net, Precision precision, int batch) {
     Closeness close = closeness_of_values(net, precision, batch);
-    if (close.as_norm && has_kinks(net))
-        close.tolerance.relative += sqrt(net->node_count * unit_of(precision));
+    if (close.as_norm)
+        close.tolerance.relative += sqrt(kinks(net) * net->node_count * unit_of(precision));
     return close;
 }
