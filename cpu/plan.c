@@ -5,24 +5,18 @@
 #include <string.h>
 
 #include "net/lifetimes.h"
+#include "net/table.h"
 
 /* ---- growing tables ---- */
 
 static bool grow(CpuProgram *program, void **array, int count, int *capacity, size_t item) {
     if (program->status != STATUS_OK)
         return false;
-    if (count < *capacity)
+    if (table_grow(array, count, capacity, item))
         return true;
-    int wanted = *capacity ? 2 * *capacity : 64;
-    void *bigger = realloc(*array, (size_t)wanted * item);
-    if (!bigger) {
-        program->status =
-            status_fail(STATUS_NO_MEMORY, "no memory for the program of %s", program->net->title);
-        return false;
-    }
-    *array = bigger;
-    *capacity = wanted;
-    return true;
+    program->status =
+        status_fail(STATUS_NO_MEMORY, "no memory for the program of %s", program->net->title);
+    return false;
 }
 
 /* ---- buffers and steps ---- */

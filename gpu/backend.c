@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gpu/gpu.h"
+#include "net/table.h"
 
 /* cuBLAS's scratch for the small linear layers of these nets; one a lane. */
 enum { CUBLAS_WORKSPACE = 4 << 20 };
@@ -113,14 +114,8 @@ out:
 /* ---- plans ---- */
 
 static Status remember(GpuBackend *gpu, ConvPlan *plan) {
-    if (gpu->plan_count == gpu->plan_capacity) {
-        int wanted = gpu->plan_capacity ? 2 * gpu->plan_capacity : 32;
-        ConvPlan **bigger = realloc(gpu->plans, (size_t)wanted * sizeof *bigger);
-        if (!bigger)
-            return status_fail(STATUS_NO_MEMORY, "no memory for the plan of a convolution");
-        gpu->plans = bigger;
-        gpu->plan_capacity = wanted;
-    }
+    if (!table_grow((void **)&gpu->plans, gpu->plan_count, &gpu->plan_capacity, sizeof *gpu->plans))
+        return status_fail(STATUS_NO_MEMORY, "no memory for the plan of a convolution");
     gpu->plans[gpu->plan_count++] = plan;
     return STATUS_OK;
 }

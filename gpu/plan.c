@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/table.h"
+
 /* Buffers begin at multiples of this: cuDNN wants 16, memory transactions like 256. */
 enum { ALIGNMENT = 256 };
 
@@ -12,18 +14,11 @@ enum { ALIGNMENT = 256 };
 static bool grow(GpuProgram *program, void **array, int count, int *capacity, size_t item) {
     if (program->status != STATUS_OK)
         return false;
-    if (count < *capacity)
+    if (table_grow(array, count, capacity, item))
         return true;
-    int wanted = *capacity ? 2 * *capacity : 64;
-    void *bigger = realloc(*array, (size_t)wanted * item);
-    if (!bigger) {
-        program->status =
-            status_fail(STATUS_NO_MEMORY, "no memory for the program of %s", program->net->title);
-        return false;
-    }
-    *array = bigger;
-    *capacity = wanted;
-    return true;
+    program->status =
+        status_fail(STATUS_NO_MEMORY, "no memory for the program of %s", program->net->title);
+    return false;
 }
 
 void *gpu_plan_own(GpuProgram *program, size_t bytes) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/table.h"
+
 /* ---- errors that stick ---- */
 
 static int refuse(Net *net, Status status, const char *format, ...)
@@ -23,16 +25,6 @@ static int refuse(Net *net, Status status, const char *format, ...) {
 
 /* ---- growing tables ---- */
 
-static void *grown(void *array, int count, int *capacity, size_t item) {
-    if (count < *capacity)
-        return array;
-    int wanted = *capacity ? 2 * *capacity : 64;
-    void *bigger = realloc(array, (size_t)wanted * item);
-    if (bigger)
-        *capacity = wanted;
-    return bigger;
-}
-
 /* A node with this op and name, or NULL (the error is recorded). Not counted until add_node(). */
 static Node *new_node(Net *net, OpKind op, const char *name) {
     if (net->status != STATUS_OK)
@@ -42,13 +34,12 @@ static Node *new_node(Net *net, OpKind op, const char *name) {
                NET_NAME_MAX - 1);
         return NULL;
     }
-    Node *nodes = grown(net->nodes, net->node_count, &net->node_capacity, sizeof *nodes);
-    if (!nodes) {
+    if (!table_grow((void **)&net->nodes, net->node_count, &net->node_capacity,
+                    sizeof *net->nodes)) {
         refuse(net, STATUS_NO_MEMORY, "no memory for node '%s'", name);
         return NULL;
     }
-    net->nodes = nodes;
-    Node *node = &nodes[net->node_count];
+    Node *node = &net->nodes[net->node_count];
     memset(node, 0, sizeof *node);
     node->op = op;
     strcpy(node->name, name);
@@ -85,11 +76,10 @@ static int add_node(Net *net) {
 
 /* A parameter of the node under construction; returns its id. */
 static int add_param(Net *net, const char *suffix, ParamRole role, int rank, const int *dims) {
-    Param *params = grown(net->params, net->param_count, &net->param_capacity, sizeof *params);
-    if (!params)
+    if (!table_grow((void **)&net->params, net->param_count, &net->param_capacity,
+                    sizeof *net->params))
         return refuse(net, STATUS_NO_MEMORY, "no memory for parameter '%s'", suffix);
-    net->params = params;
-    Param *param = &params[net->param_count];
+    Param *param = &net->params[net->param_count];
     memset(param, 0, sizeof *param);
     snprintf(param->name, sizeof param->name, "%s.%s", net->nodes[net->node_count].name, suffix);
     param->role = role;
