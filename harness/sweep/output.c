@@ -159,38 +159,16 @@ Status output_end_curves(FILE *file) {
     return STATUS_OK;
 }
 
-static Status write_whole(const char *path, WriteFn *write, void *context) {
-    char temporary[PATH_SIZE + 32];
-    snprintf(temporary, sizeof temporary, "%s.new-%ld", path, (long)getpid());
-    FILE *file = fopen(temporary, "w");
-    if (!file)
-        return io_error("cannot write", temporary);
-    Status status = write(file, context);
-    bool bad = fflush(file) != 0 || ferror(file) || fsync(fileno(file)) != 0;
-    int error = errno;
-    if (fclose(file) != 0 && !bad) {
-        bad = true;
-        error = errno;
-    }
-    if (status == STATUS_OK && !bad && rename(temporary, path) == 0)
-        return STATUS_OK;
-    if (!bad)
-        error = errno;
-    unlink(temporary);
-    errno = error;
-    return status != STATUS_OK ? status : io_error("cannot write", path);
-}
-
 Status output_run(const Output *output, const char *key, WriteFn *write, void *context) {
     char path[PATH_SIZE];
     path_of(output, path, key, "run.csv");
-    return write_whole(path, write, context);
+    return whole_file_write(path, write, context);
 }
 
 Status output_algorithms(const Output *output, const char *key, WriteFn *write, void *context) {
     char path[PATH_SIZE];
     path_of(output, path, key, "algorithms.txt");
-    return write_whole(path, write, context);
+    return whole_file_write(path, write, context);
 }
 
 /* ---- the top-level files ---- */
@@ -275,7 +253,7 @@ static Status write_both(const Output *output, char (*keys)[KEY_SIZE], int count
         char path[PATH_SIZE];
         Rebuild rebuild = {output, keys, count, i == 0};
         path_of(output, path, NULL, names[i]);
-        TRY(write_whole(path, write_top, &rebuild));
+        TRY(whole_file_write(path, write_top, &rebuild));
     }
     return STATUS_OK;
 }

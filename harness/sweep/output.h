@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "harness/base/whole_file.h"
 #include "harness/sweep/key.h"
 #include "net/status.h"
 
@@ -34,7 +35,6 @@ Status output_flush(const char *what, FILE *file);
 Status output_end_curves(FILE *file);
 
 /* Writes run.csv as a whole: to a temporary name, to the disk, then renamed. */
-typedef Status WriteFn(FILE *file, void *context);
 Status output_run(const Output *output, const char *key, WriteFn *write, void *context);
 /* The same for algorithms.txt. */
 Status output_algorithms(const Output *output, const char *key, WriteFn *write, void *context);
