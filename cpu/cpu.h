@@ -110,8 +110,9 @@ typedef struct CpuOp {
     void (*destroy)(void *op); /* NULL: nothing to free */
 } CpuOp;
 
-extern const CpuOp cpu_conv2d, cpu_batch_norm, cpu_relu, cpu_add, cpu_zero_pad_subsample,
-    cpu_max_pool, cpu_avg_pool, cpu_linear, cpu_softmax_cross_entropy, cpu_input;
+extern const CpuOp cpu_conv2d, cpu_batch_norm, cpu_relu, cpu_add, cpu_sigmoid, cpu_multiply,
+    cpu_affine, cpu_zero_pad_subsample, cpu_max_pool, cpu_avg_pool, cpu_linear,
+    cpu_softmax_cross_entropy, cpu_input;
 
 static inline CpuBackend *cpu_backend_of(Backend *backend) {
     return (CpuBackend *)backend;

@@ -138,7 +138,7 @@ typedef struct AccountLine {
     double least_bytes; /* when every operand is read once and every result written once */
 } AccountLine;
 
-enum { ACCOUNT_LINES_MAX = 32 };
+enum { ACCOUNT_LINES_MAX = 48 };
 
 typedef struct Account {
     AccountLine lines[ACCOUNT_LINES_MAX];

@@ -71,7 +71,10 @@ static double remembered(const Net *net, int id, int value_bytes) {
     case OP_LINEAR:
     case OP_BATCH_NORM:
     case OP_RELU:
+    case OP_SIGMOID:
         return (double)shape_count(node_in(net, id)) * value_bytes;
+    case OP_MULTIPLY: /* both factors */
+        return 2.0 * (double)shape_count(node->out) * value_bytes;
     case OP_MAX_POOL: /* the winner of each window, a byte */
         return (double)shape_count(node->out);
     default:

@@ -1,5 +1,6 @@
 #include "net/net.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,21 +191,50 @@ int net_relu(Net *net, const char *name, int x) {
     return new_reader(net, OP_RELU, name, x) ? add_node(net) : -1;
 }
 
-int net_add(Net *net, const char *name, int a, int b) {
-    Node *node = new_reader(net, OP_ADD, name, a);
+int net_sigmoid(Net *net, const char *name, int x) {
+    return new_reader(net, OP_SIGMOID, name, x) ? add_node(net) : -1;
+}
+
+int net_affine(Net *net, const char *name, int x, double scale, double shift) {
+    Node *node = new_reader(net, OP_AFFINE, name, x);
+    if (!node)
+        return -1;
+    if (!isfinite(scale) || !isfinite(shift))
+        return refuse(net, STATUS_BAD_INPUT,
+                      "node '%s' (affine): scale %g and shift %g must be finite", name, scale,
+                      shift);
+    node->scale = scale;
+    node->shift = shift;
+    return add_node(net);
+}
+
+/* An elementwise operation on two inputs of one shape; the advice ends the message when they
+ * differ. */
+static int add_pair(Net *net, OpKind op, const char *name, int a, int b, const char *advice) {
+    Node *node = new_reader(net, op, name, a);
     if (!node)
         return -1;
     if (b < 0 || b >= net->node_count || net->nodes[b].op == OP_SOFTMAX_CROSS_ENTROPY)
-        return refuse(net, STATUS_BAD_INPUT, "node '%s' (add): its second input %d cannot be added",
-                      name, b);
+        return refuse(net, STATUS_BAD_INPUT, "node '%s' (%s): its second input %d cannot be read",
+                      name, op_name(op), b);
     Shape p = net->nodes[a].out, q = net->nodes[b].out;
     if (p.c != q.c || p.h != q.h || p.w != q.w)
         return refuse(net, STATUS_BAD_INPUT,
-                      "node '%s' (add): '%s' is %dx%dx%d but '%s' is %dx%dx%d; a shortcut that "
-                      "changes the shape needs option A, B or C",
-                      name, net->nodes[a].name, p.c, p.h, p.w, net->nodes[b].name, q.c, q.h, q.w);
+                      "node '%s' (%s): '%s' is %dx%dx%d but '%s' is %dx%dx%d; %s", name,
+                      op_name(op), net->nodes[a].name, p.c, p.h, p.w, net->nodes[b].name, q.c, q.h,
+                      q.w, advice);
     node->inputs[1] = b;
     return add_node(net);
+}
+
+int net_add(Net *net, const char *name, int a, int b) {
+    return add_pair(net, OP_ADD, name, a, b,
+                    "a shortcut that changes the shape needs option A, B or C");
+}
+
+int net_multiply(Net *net, const char *name, int a, int b) {
+    return add_pair(net, OP_MULTIPLY, name, a, b,
+                    "a gate needs a value for each element of what it gates");
 }
 
 int net_zero_pad_subsample(Net *net, const char *name, int x, int channels, int stride,
@@ -283,6 +313,9 @@ const char *op_name(OpKind op) {
         [OP_BATCH_NORM] = "batch_norm",
         [OP_RELU] = "relu",
         [OP_ADD] = "add",
+        [OP_SIGMOID] = "sigmoid",
+        [OP_MULTIPLY] = "multiply",
+        [OP_AFFINE] = "affine",
         [OP_ZERO_PAD_SUBSAMPLE] = "zero_pad_subsample",
         [OP_MAX_POOL] = "max_pool",
         [OP_AVG_POOL] = "avg_pool",

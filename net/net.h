@@ -27,6 +27,9 @@ typedef enum OpKind {
     OP_BATCH_NORM,
     OP_RELU,
     OP_ADD,
+    OP_SIGMOID,
+    OP_MULTIPLY,           /* a gate: elementwise */
+    OP_AFFINE,             /* scale and shift by constants */
     OP_ZERO_PAD_SUBSAMPLE, /* option A shortcut: every stride-th pixel, zero channels added */
     OP_MAX_POOL,
     OP_AVG_POOL, /* zeros of the padding count in the mean, as PyTorch's default */
@@ -75,6 +78,7 @@ typedef struct Node {
     Shape out;
     Window window;                 /* convolution, pooling, subsample (stride only) */
     int channels_before;           /* OP_ZERO_PAD_SUBSAMPLE: zero channels put in front */
+    double scale, shift;           /* OP_AFFINE */
     int weight, bias;              /* parameter ids (conv, linear, batch norm); -1: none */
     int running_mean, running_var; /* parameter ids (batch norm); -1: none */
 } Node;
@@ -108,7 +112,13 @@ int net_conv2d(Net *net, const char *name, int x, int channels, int kernel, int 
 /* "name.weight", "name.bias", "name.running_mean", "name.running_var". */
 int net_batch_norm(Net *net, const char *name, int x);
 int net_relu(Net *net, const char *name, int x);
+/* y = 1 / (1 + exp(-x)). */
+int net_sigmoid(Net *net, const char *name, int x);
+/* y = scale x + shift with finite constants: scale 0.5 halves a branch; -1 and 1 give 1 - x. */
+int net_affine(Net *net, const char *name, int x, double scale, double shift);
 int net_add(Net *net, const char *name, int a, int b);
+/* y = a b, elementwise; both of the same shape. */
+int net_multiply(Net *net, const char *name, int a, int b);
 /* y has `channels` channels: `before` zero ones, x's, zero ones; rows and columns 0, stride, ... */
 int net_zero_pad_subsample(Net *net, const char *name, int x, int channels, int stride, int before);
 int net_max_pool(Net *net, const char *name, int x, int kernel, int stride, int pad);

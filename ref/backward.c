@@ -54,6 +54,16 @@ static void run_node(RefProgram *program, int id, int count) {
         ref_add_backward(dx, dy, values);
         ref_add_backward(program->gradient[node->inputs[1]], dy, values);
         break;
+    case OP_SIGMOID:
+        ref_sigmoid_backward(dx, dy, program->value[id], values);
+        break;
+    case OP_MULTIPLY:
+        ref_multiply_backward(dx, dy, program->value[node->inputs[1]], values);
+        ref_multiply_backward(program->gradient[node->inputs[1]], dy, x, values);
+        break;
+    case OP_AFFINE:
+        ref_affine_backward(dx, dy, values, node->scale);
+        break;
     case OP_ZERO_PAD_SUBSAMPLE:
         ref_zero_pad_subsample_backward(dx, dy, count, in, out, node->window.stride,
                                         node->channels_before);

@@ -90,6 +90,15 @@ static void run_node(RefProgram *program, int id, int count) {
     case OP_ADD:
         ref_add_forward(y, x, program->value[node->inputs[1]], values);
         break;
+    case OP_SIGMOID:
+        ref_sigmoid_forward(y, x, values);
+        break;
+    case OP_MULTIPLY:
+        ref_multiply_forward(y, x, program->value[node->inputs[1]], values);
+        break;
+    case OP_AFFINE:
+        ref_affine_forward(y, x, values, node->scale, node->shift);
+        break;
     case OP_ZERO_PAD_SUBSAMPLE:
         ref_zero_pad_subsample_forward(y, x, count, in, out, node->window.stride,
                                        node->channels_before);

@@ -31,6 +31,16 @@ void ref_relu_backward(double *dx, const double *dy, const double *x, size_t cou
 void ref_add_forward(double *y, const double *a, const double *b, size_t count);
 void ref_add_backward(double *dx, const double *dy, size_t count); /* once for each input */
 
+void ref_sigmoid_forward(double *y, const double *x, size_t count);
+void ref_sigmoid_backward(double *dx, const double *dy, const double *y, size_t count);
+
+void ref_multiply_forward(double *y, const double *a, const double *b, size_t count);
+/* Once for each factor; b is the other one. */
+void ref_multiply_backward(double *da, const double *dy, const double *b, size_t count);
+
+void ref_affine_forward(double *y, const double *x, size_t count, double scale, double shift);
+void ref_affine_backward(double *dx, const double *dy, size_t count, double scale);
+
 void ref_zero_pad_subsample_forward(double *y, const double *x, int N, Shape in, Shape out,
                                     int stride, int before);
 void ref_zero_pad_subsample_backward(double *dx, const double *dy, int N, Shape in, Shape out,

@@ -72,6 +72,11 @@ typedef struct Kernels {
     void (*relu)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);
     void (*sum)(float *y, const float *a, const float *b, size_t n);
+    void (*product)(float *y, const float *a, const float *b, size_t n);
+    void (*sigmoid_backward)(float *dx, const float *dy, const float *y, size_t n);
+    /* one plane of n floats, whose first `lanes` channels of B are in use; the others become 0 */
+    void (*sigmoid)(float *y, const float *x, size_t n, int lanes);
+    void (*affine)(float *y, const float *x, size_t n, int lanes, float scale, float shift);
     /* pool.c: index is r * S + s of the winner; or NULL */
     void (*max_pool)(float *y, int32_t *index, const float *x, const PoolShape *shape);
     void (*max_pool_backward)(float *dx, const float *dy, const int32_t *index,

@@ -11,6 +11,10 @@ void KERNEL(bn_apply)(float *, const BnPlane *, const BnCoef *);
 void KERNEL(relu)(float *, const float *, size_t);
 void KERNEL(relu_backward)(float *, const float *, const float *, size_t);
 void KERNEL(sum)(float *, const float *, const float *, size_t);
+void KERNEL(product)(float *, const float *, const float *, size_t);
+void KERNEL(sigmoid_backward)(float *, const float *, const float *, size_t);
+void KERNEL(sigmoid)(float *, const float *, size_t, int);
+void KERNEL(affine)(float *, const float *, size_t, int, float, float);
 void KERNEL(max_pool)(float *, int32_t *, const float *, const PoolShape *);
 void KERNEL(max_pool_backward)(float *, const float *, const int32_t *, const PoolShape *);
 void KERNEL(avg_pool)(float *, const float *, const PoolShape *);
@@ -31,6 +35,10 @@ const Kernels KERNEL(kernels) = {
     .relu = KERNEL(relu),
     .relu_backward = KERNEL(relu_backward),
     .sum = KERNEL(sum),
+    .product = KERNEL(product),
+    .sigmoid_backward = KERNEL(sigmoid_backward),
+    .sigmoid = KERNEL(sigmoid),
+    .affine = KERNEL(affine),
     .max_pool = KERNEL(max_pool),
     .max_pool_backward = KERNEL(max_pool_backward),
     .avg_pool = KERNEL(avg_pool),

@@ -36,6 +36,14 @@ INLINE Vec relu_of(Vec x) {
     return keep(~(x < 0.0f), x);
 }
 
+/* All ones in lanes 0 .. count - 1. */
+INLINE IntVec lanes_below(int count) {
+    IntVec mask;
+    for (int c = 0; c < BLOCK; c++)
+        mask[c] = c < count ? -1 : 0;
+    return mask;
+}
+
 INLINE void add_to(double *sum, Vec v) {
     for (int c = 0; c < BLOCK; c++)
         sum[c] += (double)v[c];

@@ -72,6 +72,124 @@ cudaError_t add_forward(cudaStream_t stream, bool is_half, void *y, const void *
     return cudaGetLastError();
 }
 
+/* ---- gates ---- */
+
+template <typename T>
+__global__ void __launch_bounds__(THREADS)
+    multiply_kernel(void *y, const void *a, const void *b, size_t n) {
+    size_t at;
+    float v[VECTOR], w[VECTOR];
+    if (!vector_index(n, &at))
+        return;
+    load8(v, (const T *)a + at);
+    load8(w, (const T *)b + at);
+    for (int i = 0; i < VECTOR; i++)
+        v[i] *= w[i];
+    store8((T *)y + at, v);
+}
+
+cudaError_t multiply_forward(cudaStream_t stream, bool is_half, void *y, const void *a,
+                             const void *b, size_t n) {
+    LAUNCH_TYPED(multiply_kernel, is_half, n, stream, y, a, b, n);
+    return cudaGetLastError();
+}
+
+template <typename T>
+__global__ void __launch_bounds__(THREADS)
+    multiply_backward_kernel(void *da, void *db, const void *dy, const void *a, const void *b,
+                             size_t n) {
+    size_t at;
+    float g[VECTOR], v[VECTOR];
+    if (!vector_index(n, &at))
+        return;
+    load8(g, (const T *)dy + at);
+    if (da) {
+        load8(v, (const T *)b + at);
+        for (int i = 0; i < VECTOR; i++)
+            v[i] *= g[i];
+        store8((T *)da + at, v);
+    }
+    if (db) {
+        load8(v, (const T *)a + at);
+        for (int i = 0; i < VECTOR; i++)
+            v[i] *= g[i];
+        store8((T *)db + at, v);
+    }
+}
+
+cudaError_t multiply_backward(cudaStream_t stream, bool is_half, void *da, void *db, const void *dy,
+                              const void *a, const void *b, size_t n) {
+    LAUNCH_TYPED(multiply_backward_kernel, is_half, n, stream, da, db, dy, a, b, n);
+    return cudaGetLastError();
+}
+
+template <typename T>
+__global__ void __launch_bounds__(THREADS)
+    sigmoid_kernel(void *y, const void *x, size_t n, int channels, int padded) {
+    size_t at;
+    float v[VECTOR];
+    if (!vector_index(n, &at))
+        return;
+    load8(v, (const T *)x + at);
+    int first = (int)(at % padded);
+    for (int i = 0; i < VECTOR; i++) /* far below zero: 1 / infinity */
+        v[i] = first + i < channels ? 1 / (1 + expf(-v[i])) : 0;
+    store8((T *)y + at, v);
+}
+
+cudaError_t sigmoid_forward(cudaStream_t stream, bool is_half, void *y, const void *x, size_t n,
+                            int channels, int padded) {
+    LAUNCH_TYPED(sigmoid_kernel, is_half, n, stream, y, x, n, channels, padded);
+    return cudaGetLastError();
+}
+
+template <typename T>
+__global__ void __launch_bounds__(THREADS)
+    sigmoid_backward_kernel(void *dx, const void *dy, const void *y, size_t n) {
+    size_t at;
+    float g[VECTOR], v[VECTOR];
+    if (!vector_index(n, &at))
+        return;
+    load8(g, (const T *)dy + at);
+    load8(v, (const T *)y + at);
+    for (int i = 0; i < VECTOR; i++)
+        g[i] *= v[i] * (1 - v[i]);
+    store8((T *)dx + at, g);
+}
+
+cudaError_t sigmoid_backward(cudaStream_t stream, bool is_half, void *dx, const void *dy,
+                             const void *y, size_t n) {
+    LAUNCH_TYPED(sigmoid_backward_kernel, is_half, n, stream, dx, dy, y, n);
+    return cudaGetLastError();
+}
+
+template <typename T>
+__global__ void __launch_bounds__(THREADS)
+    affine_kernel(void *y, const void *x, size_t n, int channels, int padded, float scale,
+                  float shift) {
+    size_t at;
+    float v[VECTOR];
+    if (!vector_index(n, &at))
+        return;
+    load8(v, (const T *)x + at);
+    int first = (int)(at % padded);
+    for (int i = 0; i < VECTOR; i++)
+        v[i] = first + i < channels ? scale * v[i] + shift : 0;
+    store8((T *)y + at, v);
+}
+
+cudaError_t affine_forward(cudaStream_t stream, bool is_half, void *y, const void *x, size_t n,
+                           int channels, int padded, float scale, float shift) {
+    LAUNCH_TYPED(affine_kernel, is_half, n, stream, y, x, n, channels, padded, scale, shift);
+    return cudaGetLastError();
+}
+
+cudaError_t affine_backward(cudaStream_t stream, bool is_half, void *dx, const void *dy, size_t n,
+                            float scale) {
+    LAUNCH_TYPED(affine_kernel, is_half, n, stream, dx, dy, n, VECTOR, VECTOR, scale, 0.0f);
+    return cudaGetLastError();
+}
+
 /* ---- biases ---- */
 
 template <typename T>

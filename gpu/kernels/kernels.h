@@ -137,6 +137,20 @@ cudaError_t relu_backward(cudaStream_t stream, bool is_half, void *dx, const voi
                           const void *y, size_t n);
 cudaError_t add_forward(cudaStream_t stream, bool is_half, void *y, const void *a, const void *b,
                         size_t n);
+cudaError_t multiply_forward(cudaStream_t stream, bool is_half, void *y, const void *a,
+                             const void *b, size_t n);
+/* da = dy b, db = dy a; either may be NULL. */
+cudaError_t multiply_backward(cudaStream_t stream, bool is_half, void *da, void *db, const void *dy,
+                              const void *a, const void *b, size_t n);
+/* Rows of `padded` channels, of which `channels` are in use: the others become 0. */
+cudaError_t sigmoid_forward(cudaStream_t stream, bool is_half, void *y, const void *x, size_t n,
+                            int channels, int padded);
+cudaError_t sigmoid_backward(cudaStream_t stream, bool is_half, void *dx, const void *dy,
+                             const void *y, size_t n);
+cudaError_t affine_forward(cudaStream_t stream, bool is_half, void *y, const void *x, size_t n,
+                           int channels, int padded, float scale, float shift);
+cudaError_t affine_backward(cudaStream_t stream, bool is_half, void *dx, const void *dy, size_t n,
+                            float scale);
 /* y += bias, `rows` rows of `channels`; is_half: of y. */
 cudaError_t bias_forward(cudaStream_t stream, bool is_half, void *y, const float *bias, int rows,
                          int channels);

@@ -73,6 +73,44 @@ static void add_itself(Net *net) {
     net_add(net, "add", x, x);
 }
 
+static void sigmoid(Net *net) {
+    net_sigmoid(net, "sigmoid", lifted(net, 5));
+}
+
+static void sigmoid_wide(Net *net) { /* whole vectors of channels and a part of one, read on */
+    int x = net_sigmoid(net, "sigmoid", lifted(net, 18));
+    net_conv2d(net, "conv", x, 20, 3, 1, 1, false);
+}
+
+static void multiply(Net *net) {
+    int x = lifted(net, 3);
+    net_multiply(net, "multiply", net_conv2d(net, "conv", x, 3, 3, 1, 1, false), x);
+}
+
+static void multiply_itself(Net *net) {
+    int x = lifted(net, 3);
+    net_multiply(net, "multiply", x, x);
+}
+
+static void affine(Net *net) { /* a shift that must not reach what fills up the channels */
+    int x = net_affine(net, "affine", lifted(net, 5), -0.75, 1.25);
+    net_conv2d(net, "conv", x, 3, 3, 1, 1, false);
+}
+
+static void affine_input(Net *net) {
+    net_affine(net, "affine", input(net), 0.5, 0);
+}
+
+/* (1 - g) x + g f(x): a gate on the shortcut and one on the residual. */
+static void gate(Net *net) {
+    int x = lifted(net, 5);
+    int g = net_sigmoid(net, "g", net_conv2d(net, "gate", x, 5, 1, 1, 0, true));
+    int f = net_relu(net, "relu",
+                     net_batch_norm(net, "bn", net_conv2d(net, "conv", x, 5, 3, 1, 1, false)));
+    int kept = net_multiply(net, "kept", net_affine(net, "rest", g, -1, 1), x);
+    net_add(net, "add", net_multiply(net, "gated", f, g), kept);
+}
+
 static void batch_norm_add(Net *net) { /* an addition without a ReLU behind it */
     int x = lifted(net, 3);
     net_add(net, "add", x,
@@ -184,6 +222,18 @@ static void tails(Net *net) {
     net_softmax_cross_entropy(net, "loss", net_linear(net, "fc", x, 5, true));
 }
 
+/* A gate trained, on channels that end within a vector: what fills them up must stay out of the
+ * weights of the convolutions that read a sigmoid and an affine map. */
+static void gated(Net *net) {
+    int x = lifted(net, 18);
+    int g = net_sigmoid(net, "g", net_conv2d(net, "gate", x, 18, 1, 1, 0, true));
+    int rest = net_affine(net, "rest", g, -1, 1);
+    int y = net_multiply(net, "kept", net_conv2d(net, "conv1", rest, 18, 3, 1, 1, false), x);
+    y = net_add(net, "add", net_conv2d(net, "conv2", g, 18, 3, 1, 1, false), y);
+    y = net_linear(net, "fc", net_global_avg_pool(net, "pool", y), 5, true);
+    net_softmax_cross_entropy(net, "loss", y);
+}
+
 static const Case cases[] = {
     {"conv_input", 3, 0, conv_input},
     {"conv_3x3", 3, 0, conv_3x3},
@@ -200,6 +250,13 @@ static const Case cases[] = {
     {"batch_norm_relu", 3, 0, batch_norm_relu},
     {"add", 3, 0, add},
     {"add_itself", 3, 0, add_itself},
+    {"sigmoid", 3, 0, sigmoid},
+    {"sigmoid_wide", 2, 0, sigmoid_wide},
+    {"multiply", 3, 0, multiply},
+    {"multiply_itself", 3, 0, multiply_itself},
+    {"affine", 3, 0, affine},
+    {"affine_input", 3, 0, affine_input},
+    {"gate", 4, 2, gate},
     {"batch_norm_add", 3, 0, batch_norm_add},
     {"batch_norm_twice_read", 4, 2, batch_norm_twice_read},
     {"subsample_append", 3, 0, subsample_append},
@@ -215,6 +272,7 @@ static const Case cases[] = {
     {"cross_entropy", 3, 0, cross_entropy},
     {"stem", 4, 0, stem},
     {"tails", 4, 2, tails},
+    {"gated", 4, 0, gated},
     {"plain_8", 4, 0, plain_8},
     {"resnet_8_a", 4, 0, resnet_8_a},
     {"resnet_8_a_both", 4, 0, resnet_8_a_both},

@@ -144,6 +144,31 @@ static void relu_is_shut_at_zero(void **state) {
     }
 }
 
+static void build_sigmoid(Net *net, int x) {
+    net_sigmoid(net, "sigmoid", x);
+}
+
+/* Where exp(-x) over- and underflows, 0 and 1 come out, never a NaN; a NaN stays one. */
+static void sigmoid_saturates(void **state) {
+    (void)state;
+    const float ends[] = {0, -0.0f, 17, -17, 88, -88, 90, -90, 1e4f, -1e4f, INFINITY, -INFINITY};
+    enum { ENDS = sizeof ends / sizeof ends[0] };
+    float plane[H * W], again[H * W], value[H * W], dx[H * W], want[H * W], want_dx[H * W];
+    for (int i = 0; i < H * W; i++) {
+        plane[i] = i < ENDS ? ends[i] : (float)(i - ENDS) - 5.5f;
+        double s = 1 / (1 + exp(-(double)plane[i]));
+        want[i] = (float)s;
+        want_dx[i] = (float)((i + 1) * s * (1 - s));
+    }
+    plane[H * W - 1] = NAN;
+    on_plane(build_sigmoid, TAP_VALUE, plane, again, value, dx);
+    const CompareTolerance rounding = {.relative = 8 * 6e-8, .absolute = 1e-37};
+    assert_true(compare_floats("value", value, want, H * W - 1, rounding, "test_taps"));
+    const CompareTolerance cancelled = {.absolute = H * W * 8 * 6e-8}; /* of 1 - y near y = 1 */
+    assert_true(compare_floats("gradient", dx, want_dx, H * W - 1, cancelled, "test_taps"));
+    assert_true(isnan(value[H * W - 1]));
+}
+
 /* All equal: the first place in row order wins, the whole gradient is its own. */
 static void the_first_of_equals_wins(void **state) {
     (void)state;
@@ -259,6 +284,7 @@ int main(int argc, char **argv) {
         return TEST_SKIPPED;
     const struct CMUnitTest conventions[] = {
         cmocka_unit_test(relu_is_shut_at_zero),
+        cmocka_unit_test(sigmoid_saturates),
         cmocka_unit_test(the_first_of_equals_wins),
         cmocka_unit_test(padding_does_not_win),
         cmocka_unit_test(padding_counts_in_the_mean),
@@ -268,8 +294,8 @@ int main(int argc, char **argv) {
     enum { CONVENTIONS = sizeof conventions / sizeof conventions[0] };
     int count;
     const Case *cases = case_table(&count);
-    struct CMUnitTest tests[64 + CONVENTIONS] = {{0}};
-    assert_true(count <= 64);
+    struct CMUnitTest tests[128 + CONVENTIONS] = {{0}};
+    assert_true(count <= 128);
     memcpy(tests, conventions, sizeof conventions);
     for (int i = 0; i < count; i++)
         tests[CONVENTIONS + i] = (struct CMUnitTest){.name = cases[i].name,

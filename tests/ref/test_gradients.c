@@ -53,7 +53,7 @@ static void other_statistics_match_too(void **state) {
 int main(void) {
     int count;
     const Case *cases = case_table(&count);
-    struct CMUnitTest tests[64] = {{0}};
+    struct CMUnitTest tests[128] = {{0}};
     for (int i = 0; i < count; i++)
         tests[i] = (struct CMUnitTest){.name = cases[i].name,
                                        .test_func = matches_finite_differences,

@@ -69,6 +69,23 @@ static void pools_and_sums(void **state) {
     net_destroy(net);
 }
 
+static void gates(void **state) {
+    (void)state;
+    int x;
+    Net *net = started(&x);
+    int g = net_sigmoid(net, "sigmoid", x); /* node 1 */
+    net_affine(net, "rest", g, -1, 1);      /* 2 */
+    net_multiply(net, "gate", x, g);        /* 3 */
+    assert_int_equal(net_finish(net), STATUS_OK);
+    assert_cost(cost_forward(net, 1, 1, N, 4), 0, 4 * N * 2 * 40);
+    assert_cost(cost_backward(net, 1, 1, N, 4), 0, 4 * N * 3 * 40); /* dy, y; dx */
+    assert_cost(cost_forward(net, 2, 2, N, 4), 0, 4 * N * 2 * 40);
+    assert_cost(cost_backward(net, 2, 2, N, 4), 0, 4 * N * 2 * 40);
+    assert_cost(cost_forward(net, 3, 3, N, 4), 0, 4 * N * 3 * 40);
+    assert_cost(cost_backward(net, 3, 3, N, 4), 0, 4 * N * 5 * 40); /* dy, a, b; da, db */
+    net_destroy(net);
+}
+
 /* Reads value, gradient and momentum, writes value and momentum of 40 * 7 + 7 parameters. */
 static void update(void **state) {
     (void)state;
@@ -82,9 +99,8 @@ static void update(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolution),
-        cmocka_unit_test(batch_norm_with_relu),
-        cmocka_unit_test(pools_and_sums),
+        cmocka_unit_test(convolution),    cmocka_unit_test(batch_norm_with_relu),
+        cmocka_unit_test(pools_and_sums), cmocka_unit_test(gates),
         cmocka_unit_test(update),
     };
     return !!cmocka_run_group_tests_name("cost", tests, NULL, NULL);

@@ -104,6 +104,21 @@ static void builders_say_which_node_and_why(void **state) {
     assert_refused(net, "'sum'", "5x4x4");
 
     net = net_create("t");
+    x = net_input(net, (Shape){3, 4, 4});
+    net_multiply(net, "gate", x, net_conv2d(net, "c", x, 1, 1, 1, 0, false));
+    assert_refused(net, "'gate' (multiply)", "1x4x4");
+
+    net = net_create("t");
+    x = net_input(net, (Shape){3, 4, 4});
+    net_multiply(net, "gate", x, x + 1);
+    assert_refused(net, "'gate' (multiply)", "second input 1");
+
+    net = net_create("t");
+    x = net_input(net, (Shape){3, 4, 4});
+    net_affine(net, "half", x, 0.5, NAN);
+    assert_refused(net, "'half' (affine)", "shift nan");
+
+    net = net_create("t");
     x = net_input(net, (Shape){8, 4, 4});
     net_zero_pad_subsample(net, "a", x, 10, 2, 3);
     assert_refused(net, "'a'", "channels");
