@@ -2,6 +2,7 @@
 #include <archive.h>
 #include <csv.h>
 #include <curl/curl.h>
+#include <jansson.h>
 #include <nettle/version.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ static const Command commands[] = {
     {"data", "data sets: what is here, and fetching them", cmd_data},
     {"bench", "time training and inference", cmd_bench},
     {"check", "compare a backend with the oracle here, time what agrees", cmd_check},
+    {"eval", "loss and error of given weights", cmd_eval},
     {"list", "models, datasets, backends, columns", cmd_list},
     {"plot", "tables and figures of an output folder", cmd_plot},
     {"show", "the layers of a net: shapes, parameters, multiply-adds", cmd_show},
@@ -49,6 +51,7 @@ static int version(void) {
     printf("flags     %s\n", version_flags());
     printf("libcsv    %d.%d.%d\n", CSV_MAJOR, CSV_MINOR, CSV_RELEASE);
     printf("nettle    %d.%d\n", nettle_version_major(), nettle_version_minor());
+    printf("jansson   %s\n", JANSSON_VERSION);
     printf("zlib      %s\n", zlibVersion());
     printf("libcurl   %s\n", curl_version_info(CURLVERSION_NOW)->version);
     printf("archive   %s\n", archive_version_string());

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "harness/data/digest.h"
+#include "harness/sweep/images.h"
 #include "harness/sweep/record.h"
 #include "harness/sweep/sweep.h"
 #include "net/cost.h"
@@ -15,9 +16,7 @@ typedef struct Training {
     const SweepHooks *hooks;
     const Output *output;
     RunFacts facts;
-    int32_t *images; /* training images, with those held back */
-    int32_t *train, *validation, *test;
-    Normalization normalization;
+    RunImages images;
     TrainSpec spec;
     Net *net;
     FILE *curves;
@@ -32,24 +31,18 @@ static const char *unless_none(const char *text) {
 }
 
 static Status choose_images(Training *t, const DataSource *source) {
-    const RunConfig *c = t->config;
+    const RunImages *images = &t->images;
     TrainSpec *spec = &t->spec;
+    TRY(run_images_choose(t->config, source, &t->images));
     spec->train_set = &source->train;
     spec->test_set = &source->test;
-    int count;
-    TRY(data_subset(&source->train, (int)c->train_size, &t->images, &count));
-    TRY(data_subset(&source->test, (int)c->test_size, &t->test, &spec->test_count));
-    spec->validation_count = run_held_back(c, count);
-    spec->train_count = count - spec->validation_count;
-    if (spec->validation_count)
-        TRY(data_split(&source->train, t->images, count, spec->validation_count, (uint64_t)c->seed,
-                       &t->train, &t->validation));
-    spec->train = t->train ? t->train : t->images;
-    spec->validation = t->validation;
-    spec->test = t->test;
-    TRY(normalization_make((Normalize)c->normalize, &source->train, spec->train, spec->train_count,
-                           &t->normalization));
-    spec->normalization = &t->normalization;
+    spec->train = images->train;
+    spec->train_count = images->train_count;
+    spec->validation = images->validation;
+    spec->validation_count = images->validation_count;
+    spec->test = images->test;
+    spec->test_count = images->test_count;
+    spec->normalization = &images->normalization;
     return STATUS_OK;
 }
 
@@ -181,11 +174,7 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
 out:
     if (t.curves)
         fclose(t.curves);
-    normalization_free(&t.normalization);
+    run_images_free(&t.images);
     net_destroy(t.net);
-    free(t.images);
-    free(t.train);
-    free(t.validation);
-    free(t.test);
     return status;
 }

@@ -7,10 +7,6 @@
 #include "harness/sweep/record.h"
 #include "net/cost.h"
 
-int run_held_back(const RunConfig *config, int train_count) {
-    return config->select == SELECT_BEST_VALIDATION ? train_count / 10 : 0; /* 5,000 of 50,000 */
-}
-
 int64_t run_iterations(const RunConfig *config, int train_count) {
     if (config->iterations)
         return config->iterations;

@@ -3,6 +3,7 @@
 #define HARNESS_SWEEP_SWEEP_H
 
 #include "harness/sweep/experiment.h"
+#include "harness/sweep/images.h"
 #include "harness/sweep/key.h"
 #include "harness/sweep/output.h"
 
@@ -52,8 +53,6 @@ Status sweep_rebuild(const Sweep *sweep);
 Status sweep_backend(Sweep *sweep, const RunConfig *config, Backend **backend);
 /* A loaded data set; NULL when it is not. */
 const DataSource *sweep_source(const Sweep *sweep, const char *name);
-/* How many of a run's training images are held back for validation. */
-int run_held_back(const RunConfig *config, int train_count);
 /* Iterations of a run over train_count images, those held back not among them. */
 int64_t run_iterations(const RunConfig *config, int train_count);
 

@@ -5,6 +5,11 @@
 
 Status evaluate(Program *program, const Dataset *data, const int32_t *indices, int count,
                 Evaluation *evaluation) {
+    return evaluate_each(program, data, indices, count, NULL, NULL, evaluation);
+}
+
+Status evaluate_each(Program *program, const Dataset *data, const int32_t *indices, int count,
+                     EvaluatedFn *each, void *context, Evaluation *evaluation) {
     int most = program->spec.max_batch;
     Status status = STATUS_OK;
     Metrics sums;
@@ -17,6 +22,8 @@ Status evaluate(Program *program, const Dataset *data, const int32_t *indices, i
         for (int i = 0; i < batch.count; i++)
             samples[i] = (Sample){.index = indices[first + i]};
         CHECK(program_forward(program, &batch));
+        if (each)
+            CHECK(each(context, program, &batch));
     }
     CHECK(program_metrics(program, &sums));
     evaluation->images = sums.images;

@@ -27,6 +27,7 @@ static void help(void **state) {
     program_expect("", 2, "Usage: harness");
     program_expect("run --help", 0, "Usage: harness run|--set|--rows|--out|--dry-run|Examples");
     program_expect("list --help", 0, "Usage: harness list|columns|Example");
+    program_expect("eval --help", 0, "Usage: harness eval|--weights|--predictions|Example");
 }
 
 static void version(void **state) {
@@ -56,6 +57,21 @@ static void lists(void **state) {
     program_expect("list columns", 0, "model|bottleneck_stride|select|default");
     program_expect("list columns --markdown", 0, "| `depth` |");
     program_expect("list models --markdown", 2, "for columns");
+}
+
+static void evaluation(void **state) {
+    (void)state;
+    program_expect("eval", 2, "--weights FILE is needed|harness eval --help");
+    program_expect("eval --weights", 2, "'--weights' needs a value");
+    program_expect("eval --weights a b", 2, "unexpected argument 'b'");
+    program_expect("eval --weights a --logits", 2, "--predictions");
+    program_expect("eval --weights a --set depht=20", 2, "did you mean 'depth'");
+    program_expect("eval --weights a --images x", 2, "--images: test_size: 'x'");
+    program_expect("eval --weights a --set bn_eval=recalibrated", 2, "bn_eval: running or batch");
+    program_expect("eval --weights a --set depth=9", 2, "6n+2");
+    program_expect("eval --weights nowhere.safetensors", 2, "nowhere.safetensors: No such file");
+    scratch_text("text.safetensors", "these are not weights\n");
+    program_expect("eval --weights text.safetensors", 2, "text.safetensors: |the header has");
 }
 
 /* Whatever is wrong with an experiment: exit 2, where it is, and nothing is made. */
@@ -112,13 +128,10 @@ static void dry_run(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help),
-        cmocka_unit_test(version),
-        cmocka_unit_test(commands),
-        cmocka_unit_test(lists),
-        cmocka_unit_test(bad_experiments),
-        cmocka_unit_test(missing_data),
-        cmocka_unit_test(dry_run),
+        cmocka_unit_test(help),         cmocka_unit_test(version),
+        cmocka_unit_test(commands),     cmocka_unit_test(lists),
+        cmocka_unit_test(evaluation),   cmocka_unit_test(bad_experiments),
+        cmocka_unit_test(missing_data), cmocka_unit_test(dry_run),
     };
     if (argc != 2)
         return 2;
