@@ -1,20 +1,71 @@
 /* Images stay in the caller's arrays; a batch is gathered, cropped, flipped and normalised in one
- * pass. */
+ * pass; where they are to be resized, an image at a time before that. */
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "net/resize.h"
 
-Status cpu_dataset_create(Backend *backend, const DatasetSpec *spec, Dataset **data) {
-    *data = malloc(sizeof **data);
-    if (!*data)
-        return status_fail(STATUS_NO_MEMORY, "no memory for a data set");
-    **data = (Dataset){backend, *spec};
-    return STATUS_OK;
+typedef struct CpuDataset {
+    Dataset base;
+    ResizeAxis rows, columns; /* when images are resized */
+    int threads;
+    size_t scratch_bytes; /* of one thread: a resized image, and one resized in width only */
+    uint8_t *scratch;
+} CpuDataset;
+
+static Status prepare_resize(CpuDataset *data) {
+    const DatasetSpec *spec = &data->base.spec;
+    size_t width = (size_t)spec->shape.c * (size_t)spec->resize_w;
+    TRY(resize_axis_create(spec->shape.h, spec->resize_h, &data->rows));
+    TRY(resize_axis_create(spec->shape.w, spec->resize_w, &data->columns));
+    data->scratch_bytes = width * (size_t)(spec->resize_h + spec->shape.h);
+    data->scratch = malloc(data->scratch_bytes * (size_t)data->threads);
+    return data->scratch ? STATUS_OK
+                         : status_fail(STATUS_NO_MEMORY, "no memory to resize images to %dx%d",
+                                       spec->resize_h, spec->resize_w);
 }
 
-void cpu_dataset_destroy(Dataset *data) {
+Status cpu_dataset_create(Backend *backend, const DatasetSpec *spec, Dataset **result) {
+    CpuDataset *data = calloc(1, sizeof *data);
+    if (!data)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a data set");
+    data->base = (Dataset){backend, *spec};
+    data->threads = cpu_backend_of(backend)->threads;
+    Status status = spec->resize_h ? prepare_resize(data) : STATUS_OK;
+    if (status == STATUS_OK)
+        *result = &data->base;
+    else
+        cpu_dataset_destroy(&data->base);
+    return status;
+}
+
+void cpu_dataset_destroy(Dataset *base) {
+    CpuDataset *data = (CpuDataset *)base;
+    resize_axis_free(&data->rows);
+    resize_axis_free(&data->columns);
+    free(data->scratch);
     free(data);
+}
+
+/* The whole image, resized, in this thread's scratch: columns first, then rows, as the definition
+ * says. */
+static const uint8_t *resized(const CpuDataset *data, int index) {
+    const DatasetSpec *spec = &data->base.spec;
+    Shape in = spec->shape, out = dataset_shape(spec);
+    uint8_t *to = data->scratch + data->scratch_bytes * (size_t)omp_get_thread_num();
+    uint8_t *wide = to + shape_count(out);
+    const uint8_t *from = spec->bytes + (size_t)index * shape_count(in);
+    for (int line = 0; line < in.c * in.h; line++)
+        for (int x = 0; x < out.w; x++)
+            wide[line * out.w + x] =
+                resize_one(data->columns.entries + x * data->columns.stride, from + line * in.w, 1);
+    for (int line = 0; line < out.c * out.h; line++)
+        for (int x = 0; x < out.w; x++)
+            to[line * out.w + x] = resize_one(data->rows.entries + line % out.h * data->rows.stride,
+                                              wide + line / out.h * in.h * out.w + x, out.w);
+    return to;
 }
 
 /* x[i] = (from[i * step] - mean[i * step]) * scale for n pixels; step is 1 or -1 (mirrored). */
@@ -66,9 +117,25 @@ static void gather_image(float *x, Shape shape, const DatasetSpec *data, const S
         }
 }
 
+/* As if the data set were this one resized image. */
+static void gather_resized(float *x, Shape shape, const CpuDataset *data, const Sample *sample) {
+    DatasetSpec one = data->base.spec;
+    Sample first = *sample;
+    one.shape = dataset_shape(&data->base.spec);
+    one.bytes = resized(data, sample->index);
+    first.index = 0;
+    gather_image(x, shape, &one, &first);
+}
+
 void cpu_gather(float *x, const Batch *batch, Shape shape) {
     size_t image = shape_count(shape);
+    const CpuDataset *data = (const CpuDataset *)batch->data;
+    const DatasetSpec *spec = &data->base.spec;
 #pragma omp parallel for schedule(static) if (cpu_worth_threads((size_t)batch->count * image))
-    for (int n = 0; n < batch->count; n++)
-        gather_image(x + (size_t)n * image, shape, &batch->data->spec, &batch->samples[n]);
+    for (int n = 0; n < batch->count; n++) {
+        if (spec->resize_h)
+            gather_resized(x + (size_t)n * image, shape, data, &batch->samples[n]);
+        else
+            gather_image(x + (size_t)n * image, shape, spec, &batch->samples[n]);
+    }
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gpu/gpu.h"
+#include "net/resize.h"
 
 enum { PIECE = 16 << 20 }; /* bytes copied at a time, through pinned memory */
 
@@ -24,12 +25,27 @@ void gpu_dataset_destroy(Dataset *base) {
     gpu_free(data->labels);
     gpu_free(data->mean);
     gpu_free(data->scale);
+    gpu_free(data->rows);
+    gpu_free(data->columns);
     free(data);
+}
+
+/* The table of one axis. */
+static Status copy_axis(GpuBackend *gpu, int in, int out, int32_t **entries, int *stride) {
+    ResizeAxis axis;
+    TRY(resize_axis_create(in, out, &axis));
+    *stride = axis.stride;
+    Status status =
+        copy_in(gpu, axis.entries, (size_t)out * (size_t)axis.stride * sizeof *axis.entries,
+                (void **)entries);
+    resize_axis_free(&axis);
+    return status;
 }
 
 Status gpu_dataset_create(Backend *backend, const DatasetSpec *spec, Dataset **result) {
     GpuBackend *gpu = gpu_backend_of(backend);
-    size_t image = shape_count(spec->shape), values = (size_t)spec->count * image;
+    size_t image = shape_count(dataset_shape(spec));
+    size_t values = (size_t)spec->count * shape_count(spec->shape);
     GpuDataset *data = calloc(1, sizeof *data);
     if (!data)
         return status_fail(STATUS_NO_MEMORY, "no memory for a data set");
@@ -44,6 +60,10 @@ Status gpu_dataset_create(Backend *backend, const DatasetSpec *spec, Dataset **r
     if (spec->scale)
         CHECK(copy_in(gpu, spec->scale, (size_t)spec->shape.c * sizeof(float),
                       (void **)&data->scale));
+    if (spec->resize_h) {
+        CHECK(copy_axis(gpu, spec->shape.h, spec->resize_h, &data->rows, &data->row_stride));
+        CHECK(copy_axis(gpu, spec->shape.w, spec->resize_w, &data->columns, &data->column_stride));
+    }
     CHECK(
         copy_in(gpu, spec->labels, (size_t)spec->count * sizeof(int32_t), (void **)&data->labels));
     *result = &data->base;

@@ -63,6 +63,8 @@ typedef struct GpuDataset {
     float *floats;
     int32_t *labels;
     float *mean, *scale;
+    int32_t *rows, *columns; /* entries for resizing; or NULL */
+    int row_stride, column_stride;
 } GpuDataset;
 
 /* ---- a compiled program: a list of steps over buffers ---- */

@@ -28,8 +28,14 @@ static void fill_control(const GpuProgram *program, const Batch *batch, StepCont
     control->count = batch->count;
     control->loss_gradient = (float)(1.0 / divisor);
     control->running_keep = (float)kept(program);
-    control->data_h = data->base.spec.shape.h;
-    control->data_w = data->base.spec.shape.w;
+    control->data_h = dataset_shape(&data->base.spec).h;
+    control->data_w = dataset_shape(&data->base.spec).w;
+    control->stored_h = data->base.spec.shape.h;
+    control->stored_w = data->base.spec.shape.w;
+    control->rows = data->rows;
+    control->columns = data->columns;
+    control->row_stride = data->row_stride;
+    control->column_stride = data->column_stride;
     control->bytes = data->bytes;
     control->floats = data->floats;
     control->labels = data->labels;

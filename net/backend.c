@@ -48,6 +48,10 @@ Status dataset_create(Backend *backend, const DatasetSpec *spec, Dataset **data)
         return status_fail(STATUS_BAD_INPUT, "a data set needs at least one image");
     if ((spec->bytes == NULL) == (spec->floats == NULL))
         return status_fail(STATUS_BAD_INPUT, "a data set is either bytes or floats");
+    if (spec->resize_h < 0 || spec->resize_w < 0 || !spec->resize_h != !spec->resize_w ||
+        (spec->resize_h && !spec->bytes))
+        return status_fail(STATUS_BAD_INPUT, "resizing to %dx%d: images of bytes, both sizes given",
+                           spec->resize_h, spec->resize_w);
     if (!spec->labels)
         return status_fail(STATUS_BAD_INPUT, "a data set needs labels");
     return backend->ops->dataset_create(backend, spec, data);

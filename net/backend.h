@@ -59,13 +59,20 @@ typedef struct Optimizer {
  * until dataset_destroy(). */
 typedef struct DatasetSpec {
     int count;
-    Shape shape;           /* of a stored image */
-    const uint8_t *bytes;  /* count x C x H x W; or NULL */
-    const float *floats;   /* count x C x H x W; or NULL */
-    const int32_t *labels; /* count; each in [0, classes of the net) */
-    const float *mean;     /* C x H x W, in pixel units; NULL: 0 */
-    const float *scale;    /* C; NULL: 1 */
+    Shape shape;            /* of a stored image */
+    int resize_h, resize_w; /* not 0: each image is first resized to this (net/resize.h), when it is
+                               gathered; bytes only. What follows speaks of the resized image */
+    const uint8_t *bytes;   /* count x C x H x W; or NULL */
+    const float *floats;    /* count x C x H x W; or NULL */
+    const int32_t *labels;  /* count; each in [0, classes of the net) */
+    const float *mean;      /* C x H x W, in pixel units; NULL: 0 */
+    const float *scale;     /* C; NULL: 1 */
 } DatasetSpec;
+
+/* The shape of an image as it is cropped and normalised. */
+static inline Shape dataset_shape(const DatasetSpec *spec) {
+    return spec->resize_h ? (Shape){spec->shape.c, spec->resize_h, spec->resize_w} : spec->shape;
+}
 
 /* One image of a batch: input(c, y, x) = image(c, y + dy, flip ? W-1-x + dx : x + dx), with W the
  * width of the net's input (crop first, then mirror the crop). */

@@ -1,38 +1,67 @@
 /* Images stay where the caller has them; a batch is gathered, cropped, mirrored and normalised. */
 #include <stdlib.h>
 
+#include "net/resize.h"
 #include "ref/internal.h"
 
-Status ref_dataset_create(Backend *backend, const DatasetSpec *spec, Dataset **data) {
-    *data = calloc(1, sizeof **data);
-    if (!*data)
+typedef struct RefDataset {
+    Dataset base;
+    ResizeAxis rows, columns; /* when images are resized */
+} RefDataset;
+
+Status ref_dataset_create(Backend *backend, const DatasetSpec *spec, Dataset **result) {
+    RefDataset *data = calloc(1, sizeof *data);
+    if (!data)
         return status_fail(STATUS_NO_MEMORY, "no memory for a data set");
-    (*data)->backend = backend;
-    (*data)->spec = *spec;
-    return STATUS_OK;
+    data->base = (Dataset){backend, *spec};
+    Status status = STATUS_OK;
+    if (spec->resize_h) {
+        CHECK(resize_axis_create(spec->shape.h, spec->resize_h, &data->rows));
+        CHECK(resize_axis_create(spec->shape.w, spec->resize_w, &data->columns));
+    }
+    *result = &data->base;
+out:
+    if (status != STATUS_OK)
+        ref_dataset_destroy(&data->base);
+    return status;
 }
 
-void ref_dataset_destroy(Dataset *data) {
+void ref_dataset_destroy(Dataset *base) {
+    RefDataset *data = (RefDataset *)base;
+    resize_axis_free(&data->rows);
+    resize_axis_free(&data->columns);
     free(data);
 }
 
+/* The stored or resized value. */
+static float raw_pixel(const RefDataset *data, int image, int c, int h, int w) {
+    const DatasetSpec *spec = &data->base.spec;
+    int width = spec->shape.w;
+    size_t plane = ((size_t)image * spec->shape.c + c) * spec->shape.h * width;
+    if (spec->resize_h)
+        return resize_pixel(data->rows.entries + h * data->rows.stride,
+                            data->columns.entries + w * data->columns.stride, spec->bytes + plane,
+                            width);
+    size_t at = plane + (size_t)h * width + w;
+    return spec->bytes ? (float)spec->bytes[at] : spec->floats[at];
+}
+
 /* The normalised pixel, 0 outside the image. In float, as the contract says. */
-static double pixel(const DatasetSpec *data, int image, int c, int h, int w) {
-    Shape shape = data->shape;
+static double pixel(const RefDataset *data, int image, int c, int h, int w) {
+    const DatasetSpec *spec = &data->base.spec;
+    Shape shape = dataset_shape(spec);
     if (h < 0 || h >= shape.h || w < 0 || w >= shape.w)
         return 0;
     size_t at = ((size_t)c * shape.h + h) * shape.w + w;
-    size_t from = (size_t)image * shape_count(shape) + at;
-    float value = data->bytes ? (float)data->bytes[from] : data->floats[from];
-    float centred = value - (data->mean ? data->mean[at] : 0.0f);
-    return centred * (data->scale ? data->scale[c] : 1.0f);
+    float centred = raw_pixel(data, image, c, h, w) - (spec->mean ? spec->mean[at] : 0.0f);
+    return centred * (spec->scale ? spec->scale[c] : 1.0f);
 }
 
 void ref_gather(double *x, int32_t *labels, const Batch *batch, Shape shape) {
-    const DatasetSpec *data = &batch->data->spec;
+    const RefDataset *data = (const RefDataset *)batch->data;
     for (int n = 0; n < batch->count; n++) {
         Sample sample = batch->samples[n];
-        labels[n] = data->labels[sample.index];
+        labels[n] = data->base.spec.labels[sample.index];
         for (int c = 0; c < shape.c; c++)
             for (int h = 0; h < shape.h; h++)
                 for (int w = 0; w < shape.w; w++)

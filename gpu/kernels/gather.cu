@@ -3,14 +3,26 @@
  */
 #include "gpu/kernels/kernels.h"
 #include "gpu/kernels/vector.cuh"
+#include "net/resize.h"
+
+/* The stored or resized value of one plane. */
+__device__ inline float raw_pixel(const StepControl *control, size_t plane, int y, int x) {
+    size_t from = plane * control->stored_h * control->stored_w;
+    if (control->rows)
+        return resize_pixel(control->rows + y * control->row_stride,
+                            control->columns + x * control->column_stride, control->bytes + from,
+                            control->stored_w);
+    from += (size_t)y * control->stored_w + x;
+    return control->bytes ? (float)control->bytes[from] : control->floats[from];
+}
 
 __device__ inline float pixel(const StepControl *control, Shape shape, int image, int c, int y,
                               int x) {
     int h = control->data_h, w = control->data_w;
     if (c >= shape.c || y < 0 || y >= h || x < 0 || x >= w)
         return 0;
-    size_t at = ((size_t)c * h + y) * w + x, from = (size_t)image * shape.c * h * w + at;
-    float value = control->bytes ? (float)control->bytes[from] : control->floats[from];
+    size_t at = ((size_t)c * h + y) * w + x;
+    float value = raw_pixel(control, (size_t)image * shape.c + c, y, x);
     float centred = value - (control->mean ? control->mean[at] : 0.0f);
     return centred * (control->scale ? control->scale[c] : 1.0f);
 }

@@ -32,16 +32,19 @@ typedef struct UpdateControl {
  * captured step can be replayed. */
 typedef struct StepControl {
     UpdateControl update;
-    int32_t count;       /* images of the batch */
-    float loss_gradient; /* 1 / divisor */
-    float running_keep;  /* how much of a running statistic stays */
-    int32_t data_h, data_w;
+    int32_t count;          /* images of the batch */
+    float loss_gradient;    /* 1 / divisor */
+    float running_keep;     /* how much of a running statistic stays */
+    int32_t data_h, data_w; /* as cropped and normalised: resized, if they are */
+    int32_t stored_h, stored_w;
     const uint8_t *bytes; /* the data set, planar; or NULL */
     const float *floats;
     const int32_t *labels;
-    const float *mean;  /* C x H x W or NULL */
-    const float *scale; /* C or NULL */
-    Sample samples[];   /* max_batch */
+    const float *mean;             /* C x H x W or NULL */
+    const float *scale;            /* C or NULL */
+    const int32_t *rows, *columns; /* entries of net/resize.h, when images are resized; or NULL */
+    int32_t row_stride, column_stride;
+    Sample samples[]; /* max_batch */
 } StepControl;
 
 /* Sums since they were last cleared. */

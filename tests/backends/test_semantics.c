@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "net/resize.h"
 #include "tests/support/compare.h"
 #include "tests/support/rig.h"
 
@@ -172,6 +173,50 @@ static void crops_mirrors_and_normalises(void **state) {
                                 : 0.0f;
                 }
     assert_memory_equal(got, want, sizeof want); /* to the bit: the contract gives the arithmetic */
+    free(got);
+    rig_close(&rig);
+}
+
+/* Resized first, then cropped and mirrored: as the definition of net/resize.h, to the bit. */
+static void resizes_before_it_crops(void **state) {
+    (void)state;
+    enum { IMAGES = 3, IN_H = 4, IN_W = 3, OUT_H = 9, OUT_W = 7, OUT = OUT_H * OUT_W };
+    uint8_t bytes[IMAGES * C * IN_H * IN_W];
+    int32_t labels[IMAGES] = {0};
+    float mean[C * OUT];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 89 % 256);
+    for (int i = 0; i < C * OUT; i++)
+        mean[i] = 0.5f * (float)i;
+    DatasetSpec spec = {.count = IMAGES,
+                        .shape = {C, IN_H, IN_W},
+                        .resize_h = OUT_H,
+                        .resize_w = OUT_W,
+                        .bytes = bytes,
+                        .labels = labels,
+                        .mean = mean};
+    const Sample samples[] = {{2, 4, 3, 0}, {0, 0, 1, 1}, {1, -2, 5, 1}};
+    Rig rig;
+    rig_open(&rig, backend_name, 2, norm_net(), BATCH, NULL);
+    float *got = gathered(&rig, &spec, samples, 3), want[3 * C * AREA], *to = want;
+    ResizeAxis rows, columns;
+    OK(resize_axis_create(IN_H, OUT_H, &rows));
+    OK(resize_axis_create(IN_W, OUT_W, &columns));
+    for (int n = 0; n < 3; n++)
+        for (int i = 0; i < C * AREA; i++) {
+            int c = i / AREA, y = i / W % H + samples[n].dy, x = i % W;
+            x = (samples[n].flip ? W - 1 - x : x) + samples[n].dx;
+            const uint8_t *plane = bytes + (samples[n].index * C + c) * IN_H * IN_W;
+            bool inside = y >= 0 && y < OUT_H && x >= 0 && x < OUT_W;
+            *to++ = inside
+                        ? (float)resize_pixel(rows.entries + y * rows.stride,
+                                              columns.entries + x * columns.stride, plane, IN_W) -
+                              mean[c * OUT + y * OUT_W + x]
+                        : 0;
+        }
+    assert_memory_equal(got, want, sizeof want);
+    resize_axis_free(&rows);
+    resize_axis_free(&columns);
     free(got);
     rig_close(&rig);
 }
@@ -359,9 +404,8 @@ static void wrong_calls_are_refused(void **state) {
     int mean = net_find_param(rig.net, "bn.running_mean");
     assert_says(state_read(rig.state, SECTION_GRADIENT, mean, &value), "statistic");
     bool gpu = strcmp(backend_name, "gpu") == 0; /* which has bf16, but not fp64 */
-    ProgramSpec spec = {.mode = MODE_TRAIN,
-                        .max_batch = 4,
-                        .precision = gpu ? PRECISION_FP64 : PRECISION_BF16};
+    ProgramSpec spec = {
+        .mode = MODE_TRAIN, .max_batch = 4, .precision = gpu ? PRECISION_FP64 : PRECISION_BF16};
     Program *none;
     assert_says(program_compile(rig.state, &spec, &none), gpu ? "fp64" : "bf16");
     spec = (ProgramSpec){.max_batch = 4, .bn_group = 3, .precision = rig.backend->ops->native};
@@ -383,6 +427,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(running_statistics_follow_the_mode),
         cmocka_unit_test(recalibration_is_the_mean_over_batches),
         cmocka_unit_test(crops_mirrors_and_normalises),
+        cmocka_unit_test(resizes_before_it_crops),
         cmocka_unit_test(loss_and_errors_are_as_defined),
         cmocka_unit_test(a_nan_reaches_the_loss),
         cmocka_unit_test(relu_and_pools_let_a_nan_through),
