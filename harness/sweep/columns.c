@@ -37,6 +37,13 @@ static const Column independent[] = {
      "the first N training images, classes balanced"},
     {"test_size", COLUMN_INT, AT(test_size), INT(1, MANY), "all", NULL, NULL, "all",
      "the first N test images, classes balanced"},
+    {"resize", COLUMN_INT, AT(resize), INT(1, 4096), "none", NULL, NULL, "none",
+     "training images are first resized to this square, bilinear, as Pillow does; 'augment' then "
+     "crops at random within them"},
+    {"test_resize", COLUMN_INT, AT(test_resize), INT(1, 4096), "none", NULL, NULL, "none",
+     "the same for test images, of which the middle is taken"},
+    {"input_size", COLUMN_INT, AT(input_size), INT(1, 4096), "data", NULL, NULL, "data",
+     "height and width of the net's input; data: as the images are stored"},
     {"normalize", COLUMN_CHOICE, AT(normalize), NO_RANGE, NULL, "pixel|channel|imagenet|scale",
      NULL, "pixel",
      "pixel: minus the mean training image; channel: mean and deviation per channel; imagenet: the "

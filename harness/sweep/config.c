@@ -214,8 +214,25 @@ static Status check_optimizer(const RunConfig *config) {
     return STATUS_OK;
 }
 
+/* Images of this size must hold the net's input with an even rest, so that there is a middle. */
+static Status check_resize(const RunConfig *config, const char *column, int64_t size) {
+    if (!size)
+        return STATUS_OK;
+    if (config->normalize == NORMALIZE_PIXEL)
+        return status_fail(STATUS_BAD_INPUT,
+                           "normalize: a mean image by pixel does not fit resized images; use "
+                           "channel, imagenet or scale");
+    if (config->input_size && (size < config->input_size || (size - config->input_size) % 2))
+        return status_fail(STATUS_BAD_INPUT,
+                           "%s: %lld is smaller than input_size=%lld or larger by an odd number",
+                           column, (long long)size, (long long)config->input_size);
+    return STATUS_OK;
+}
+
 Status config_check(const RunConfig *config) {
     TRY(check_net(config));
+    TRY(check_resize(config, "resize", config->resize));
+    TRY(check_resize(config, "test_resize", config->test_resize));
     TRY(check_optimizer(config));
     if (!config->iterations && !(config->epochs > 0))
         return status_fail(STATUS_BAD_INPUT, "iterations: neither iterations nor epochs are given");
@@ -225,7 +242,10 @@ Status config_check(const RunConfig *config) {
     return STATUS_OK;
 }
 
-ModelSpec config_model(const RunConfig *config, Shape input, int classes) {
+ModelSpec config_model(const RunConfig *config, Shape data, int classes) {
+    Shape input = data;
+    if (config->input_size)
+        input.h = input.w = (int)config->input_size;
     return (ModelSpec){.model = config->model,
                        .family = (Family)config->family,
                        .depth = (int)config->depth,

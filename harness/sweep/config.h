@@ -22,6 +22,8 @@ typedef struct RunConfig {
     int64_t family, depth, shortcut, pad_side, block, width; /* enums of net/models.h */
     char dataset[32];
     int64_t train_size, test_size; /* [all] */
+    int64_t resize, test_resize;   /* [none] */
+    int64_t input_size;            /* [data] */
     int64_t normalize;             /* Normalize */
     int64_t augment;               /* Augment */
     int64_t shuffle;               /* 0, 1 */
@@ -65,7 +67,8 @@ Status config_get(const RunConfig *config, const char *column, char *text, size_
  * name of a column. */
 Status config_check(const RunConfig *config);
 
-ModelSpec config_model(const RunConfig *config, Shape input, int classes);
+/* data: the shape of the stored images. */
+ModelSpec config_model(const RunConfig *config, Shape data, int classes);
 Optimizer config_optimizer(const RunConfig *config);
 
 #endif

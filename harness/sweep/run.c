@@ -49,7 +49,14 @@ static Status choose_images(Training *t, const DataSource *source) {
 static Status choose_training(Training *t) {
     const RunConfig *c = t->config;
     TrainSpec *spec = &t->spec;
-    spec->crop_pad = c->augment == AUGMENT_CROP || c->augment == AUGMENT_CROP_FLIP ? CROP_PAD : 0;
+    bool crops = c->augment == AUGMENT_CROP || c->augment == AUGMENT_CROP_FLIP;
+    int input = c->input_size ? (int)c->input_size : spec->train_set->shape.h;
+    if (c->resize && c->resize < input)
+        return status_fail(STATUS_BAD_INPUT, "resize: %lld is smaller than the net's input of %d",
+                           (long long)c->resize, input);
+    spec->resize = (int)c->resize;
+    spec->test_resize = (int)c->test_resize;
+    spec->crop_pad = !crops ? 0 : spec->resize ? (spec->resize - input) / 2 : CROP_PAD;
     spec->flip = c->augment == AUGMENT_FLIP || c->augment == AUGMENT_CROP_FLIP;
     spec->shuffle = c->shuffle != 0;
     spec->batch = (int)c->batch;

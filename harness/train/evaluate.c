@@ -11,6 +11,7 @@ Status evaluate(Program *program, const Dataset *data, const int32_t *indices, i
 Status evaluate_each(Program *program, const Dataset *data, const int32_t *indices, int count,
                      EvaluatedFn *each, void *context, Evaluation *evaluation) {
     int most = program->spec.max_batch;
+    Shape image = dataset_shape(&data->spec), input = program->state->net->nodes[0].out;
     Status status = STATUS_OK;
     Metrics sums;
     Sample *samples = calloc((size_t)most, sizeof *samples);
@@ -20,7 +21,9 @@ Status evaluate_each(Program *program, const Dataset *data, const int32_t *indic
         Batch batch = {.data = data, .samples = samples};
         batch.count = count - first < most ? count - first : most;
         for (int i = 0; i < batch.count; i++)
-            samples[i] = (Sample){.index = indices[first + i]};
+            samples[i] = (Sample){.index = indices[first + i],
+                                  .dy = (int16_t)((image.h - input.h) / 2),
+                                  .dx = (int16_t)((image.w - input.w) / 2)};
         CHECK(program_forward(program, &batch));
         if (each)
             CHECK(each(context, program, &batch));

@@ -10,8 +10,8 @@ typedef struct Evaluation {
     double error_pct;
 } Evaluation;
 
-/* Runs the program over the images in order, uncropped and unmirrored, in batches of its size; the
- * last one may be short. */
+/* Runs the program over the images in order, unmirrored, of larger ones the middle, in batches of
+ * its size; the last one may be short. */
 Status evaluate(Program *program, const Dataset *data, const int32_t *indices, int count,
                 Evaluation *evaluation);
 /* The same; after each batch `each` may look at the program's taps. */

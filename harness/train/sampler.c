@@ -63,10 +63,11 @@ static int32_t image_at(Sampler *sampler, int64_t epoch, int position) {
 static Sample augment(const SamplerSpec *spec, int64_t epoch, int32_t image) {
     Philox draws = philox(spec->seed, STREAM_AUGMENT, (uint32_t)epoch, (uint32_t)image, 0);
     uint32_t offsets = 2 * (uint32_t)spec->crop_pad + 1;
+    int first = spec->crop_centre - spec->crop_pad;
     return (Sample){
         .index = image,
-        .dy = (int16_t)((int)philox_below(draws.v[0], offsets) - spec->crop_pad),
-        .dx = (int16_t)((int)philox_below(draws.v[1], offsets) - spec->crop_pad),
+        .dy = (int16_t)((int)philox_below(draws.v[0], offsets) + first),
+        .dx = (int16_t)((int)philox_below(draws.v[1], offsets) + first),
         .flip = spec->flip ? (int32_t)philox_below(draws.v[2], 2) : 0,
     };
 }

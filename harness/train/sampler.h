@@ -4,9 +4,9 @@
  * batch is short and T iterations are exactly T updates. Permutation of epoch e: Fisher-Yates with
  * draws keyed {STREAM_SHUFFLE, e, ...} (harness/base/permutation.h). Crop and flip of an image in
  * epoch e: the words of {STREAM_AUGMENT, e, image, 0}: word 0 gives dy = floor(u (2 pad + 1)) -
- * pad, word 1 dx in the same way, word 2 the flip (its top bit); word 3 is unused. `image` is the
- * number in the data set, so the draw depends neither on the batch size nor on which subset is
- * used. */
+ * pad + centre, word 1 dx in the same way, word 2 the flip (its top bit); word 3 is unused. `image`
+ * is the number in the data set, so the draw depends neither on the batch size nor on which subset
+ * is used. */
 #ifndef HARNESS_TRAIN_SAMPLER_H
 #define HARNESS_TRAIN_SAMPLER_H
 
@@ -19,9 +19,10 @@ typedef struct SamplerSpec {
     int count;
     int batch;
     uint64_t seed;
-    bool shuffle; /* false: the order of indices */
-    int crop_pad; /* offsets dy, dx uniform in [-crop_pad, crop_pad]; 0: no crop */
-    bool flip;    /* mirrored with probability 1/2 */
+    bool shuffle;    /* false: the order of indices */
+    int crop_centre; /* of the offsets dy, dx: half of what an image is larger than the input */
+    int crop_pad;    /* offsets uniform within crop_centre +- crop_pad; 0: no random crop */
+    bool flip;       /* mirrored with probability 1/2 */
 } SamplerSpec;
 
 typedef struct Sampler Sampler;

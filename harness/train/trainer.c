@@ -19,6 +19,7 @@ typedef struct Run {
     const Net *net;
     State *state;
     Dataset *train_data, *test_data;
+    float *train_mean, *test_mean; /* of resized images; else NULL */
     Program *train, *eval, *recalibrate;
     Sampler *sampler;
     Sample *samples;
@@ -47,14 +48,35 @@ static double mean_loss(const Metrics *m) {
 
 /* ---- set-up ---- */
 
-static Status make_dataset(Run *run, Backend *backend, const ImageSet *set, Dataset **data) {
+/* The mean image where the images are resized: it is the same in all of a channel (a mean image by
+ * pixel is not offered for these). */
+static Status resized_mean(const Normalization *norm, const ImageSet *set, int resize,
+                           float **mean) {
+    size_t area = (size_t)resize * (size_t)resize;
+    size_t stored = (size_t)set->shape.h * (size_t)set->shape.w;
+    *mean = malloc((size_t)set->shape.c * area * sizeof **mean);
+    if (!*mean)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a mean image of %dx%d", resize, resize);
+    for (size_t i = 0; i < (size_t)set->shape.c * area; i++)
+        (*mean)[i] = norm->mean[i / area * stored];
+    return STATUS_OK;
+}
+
+static Status make_dataset(Run *run, Backend *backend, const ImageSet *set, int resize,
+                           float **mean, Dataset **data) {
     const Normalization *norm = run->spec->normalization;
     DatasetSpec spec = {.count = set->count,
                         .shape = set->shape,
+                        .resize_h = resize,
+                        .resize_w = resize,
                         .bytes = set->images,
                         .labels = set->labels,
                         .mean = norm->mean,
                         .scale = norm->scale};
+    if (resize) {
+        TRY(resized_mean(norm, set, resize, mean));
+        spec.mean = *mean;
+    }
     return dataset_create(backend, &spec, data);
 }
 
@@ -96,11 +118,13 @@ static Status choose_clean(Run *run) {
 
 static Status set_up(Run *run, Backend *backend) {
     const TrainSpec *spec = run->spec;
+    int size = spec->resize ? spec->resize : spec->train_set->shape.h;
     SamplerSpec sampler = {.indices = spec->train,
                            .count = spec->train_count,
                            .batch = spec->batch,
                            .seed = spec->seed,
                            .shuffle = spec->shuffle,
+                           .crop_centre = (size - run->net->nodes[0].out.h) / 2,
                            .crop_pad = spec->crop_pad,
                            .flip = spec->flip};
     run->samples = calloc((size_t)spec->batch, sizeof *run->samples);
@@ -110,8 +134,10 @@ static Status set_up(Run *run, Backend *backend) {
     TRY(choose_clean(run));
     TRY(state_create(backend, run->net, &spec->optimizer, &run->state));
     TRY(init_state(run->state, spec->init, spec->seed));
-    TRY(make_dataset(run, backend, spec->train_set, &run->train_data));
-    TRY(make_dataset(run, backend, spec->test_set, &run->test_data));
+    TRY(make_dataset(run, backend, spec->train_set, spec->resize, &run->train_mean,
+                     &run->train_data));
+    TRY(make_dataset(run, backend, spec->test_set, spec->test_resize, &run->test_mean,
+                     &run->test_data));
     TRY(compile_all(run));
     return run->hooks->compiled ? run->hooks->compiled(run->hooks->context, run->train) : STATUS_OK;
 }
@@ -121,6 +147,8 @@ static void tear_down(Run *run) {
     program_destroy(run->eval);
     dataset_destroy(run->train_data);
     dataset_destroy(run->test_data);
+    free(run->train_mean);
+    free(run->test_mean);
     state_destroy(run->state);
     sampler_destroy(run->sampler);
     free(run->samples);

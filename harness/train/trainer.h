@@ -24,7 +24,8 @@ typedef struct TrainSpec {
     const int32_t *validation; /* images of train_set that are held back; or NULL */
     int validation_count;
     const Normalization *normalization;
-    int crop_pad; /* 0: no crop */
+    int resize, test_resize; /* of training and test images, to squares; 0: as they are */
+    int crop_pad;            /* random crops; 0: the middle */
     bool flip, shuffle;
     int batch, bn_group;
     int64_t iterations, eval_every; /* eval_every 0: at the end only */
