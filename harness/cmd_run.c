@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/base/cli.h"
+#include "harness/base/folder.h"
 #include "harness/base/paths.h"
 #include "harness/report/report.h"
 #include "harness/sweep/estimate.h"
@@ -19,6 +20,7 @@ typedef struct Options {
     const char *sets[SETS_MAX];
     int set_count;
     char threads[32];
+    SweepLogs logs;
     bool dry_run, quiet, no_plot;
 } Options;
 
@@ -49,6 +51,7 @@ static int help(void) {
         "  --out DIR           output folder; results/NAME when left out\n"
         "  --data DIR          where the data sets are; 'harness data' says what is found\n"
         "  --threads N         as --set threads=N\n"
+        "  --tensorboard DIR   logs for 'tensorboard --logdir DIR', a folder a run\n"
         "  --dry-run           lists the runs with parameters, multiply-adds and estimated time\n"
         "  --no-plot           no tables and figures at the end; 'harness plot DIR' makes them\n"
         "  --quiet             no progress\n"
@@ -60,14 +63,20 @@ static int help(void) {
     return EXIT_DONE;
 }
 
+static const struct option known[] = {{"set", required_argument, NULL, 's'},
+                                      {"rows", required_argument, NULL, 'r'},
+                                      {"out", required_argument, NULL, 'o'},
+                                      {"data", required_argument, NULL, 'd'},
+                                      {"threads", required_argument, NULL, 't'},
+                                      {"tensorboard", required_argument, NULL, 'b'},
+                                      {"dry-run", no_argument, NULL, 'n'},
+                                      {"quiet", no_argument, NULL, 'q'},
+                                      {"no-plot", no_argument, NULL, 'p'},
+                                      {"help", no_argument, NULL, 'h'},
+                                      {0}};
+
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, Options *options) {
-    static const struct option known[] = {
-        {"set", required_argument, NULL, 's'},     {"rows", required_argument, NULL, 'r'},
-        {"out", required_argument, NULL, 'o'},     {"data", required_argument, NULL, 'd'},
-        {"threads", required_argument, NULL, 't'}, {"dry-run", no_argument, NULL, 'n'},
-        {"quiet", no_argument, NULL, 'q'},         {"no-plot", no_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},          {0}};
     int code;
     opterr = 0;
     while ((code = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
@@ -89,6 +98,9 @@ static int parse(int argc, char **argv, Options *options) {
         case 't':
             snprintf(options->threads, sizeof options->threads, "threads=%s", optarg);
             options->sets[options->set_count++] = options->threads;
+            break;
+        case 'b':
+            options->logs.tensorboard = optarg;
             break;
         case 'n':
             options->dry_run = true;
@@ -154,7 +166,7 @@ static Status dry_run(const Experiment *experiment) {
 static Status train_all(Sweep *sweep, const Options *options, int *failed) {
     Progress progress;
     progress_begin(&progress, sweep, options->quiet);
-    SweepHooks hooks = {&progress, progress_curve, progress_step, &stop};
+    SweepHooks hooks = {&progress, progress_curve, progress_step, &stop, options->logs};
     for (int i = 0; i < sweep->count; i++) {
         TrainResult result = {0};
         if (!sweep->runs[i].selected)
@@ -205,8 +217,11 @@ static int run(const Options *options, const Experiment *experiment) {
     int failed = 0;
     char out[600];
     snprintf(out, sizeof out, "results/%s", experiment->name);
-    Status status =
-        sweep_open(experiment, options->data, options->out ? options->out : out, &sweep);
+    Status status = STATUS_OK;
+    if (options->logs.tensorboard)
+        status = folder_make_writable(options->logs.tensorboard, "--tensorboard");
+    if (status == STATUS_OK)
+        status = sweep_open(experiment, options->data, options->out ? options->out : out, &sweep);
     if (status != STATUS_OK)
         return cli_fail(status);
     status = train_all(&sweep, options, &failed);

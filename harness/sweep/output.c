@@ -7,32 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/base/folder.h"
 #include "harness/sweep/record.h"
 
 enum { PATH_SIZE = 640 };
 
 static Status io_error(const char *what, const char *path) {
     return status_fail(STATUS_IO, "%s %s: %s", what, path, strerror(errno));
-}
-
-/* Like mkdir -p. */
-static Status make_folder(const char *path) {
-    char part[PATH_SIZE];
-    size_t length = strlen(path);
-    if (length >= sizeof part)
-        return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", path);
-    for (size_t i = 1; i <= length; i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        snprintf(part, sizeof part, "%.*s", (int)i, path);
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return status_fail(STATUS_BAD_INPUT, "cannot make the folder %s: %s", part,
-                               strerror(errno));
-    }
-    return STATUS_OK;
 }
 
 static void path_of(const Output *output, char path[PATH_SIZE], const char *key, const char *name) {
@@ -95,13 +78,8 @@ Status output_open(const char *folder, Output *output) {
         output->folder[--end] = '\0';
     TRY(check_top(output));
     path_of(output, path, NULL, "runs");
-    TRY(make_folder(path));
-    if (access(path, W_OK | X_OK) != 0 || access(folder, W_OK | X_OK) != 0)
-        return status_fail(STATUS_BAD_INPUT,
-                           "%s cannot be written to: %s; choose another with "
-                           "--out",
-                           folder, strerror(errno));
-    return STATUS_OK;
+    TRY(folder_make_writable(path, "--out"));
+    return folder_make_writable(output->folder, "--out");
 }
 
 /* ---- one run ---- */
@@ -122,7 +100,7 @@ Status output_begin_curves(const Output *output, const char *key, FILE **out) {
     char folder[PATH_SIZE], path[PATH_SIZE];
     path_of(output, folder, NULL, "runs");
     snprintf(folder + strlen(folder), sizeof folder - strlen(folder), "/%s", key);
-    TRY(make_folder(folder));
+    TRY(folder_make(folder));
     path_of(output, path, key, "curves.csv");
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)

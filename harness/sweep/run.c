@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "harness/data/digest.h"
+#include "harness/sweep/events.h"
 #include "harness/sweep/images.h"
 #include "harness/sweep/record.h"
 #include "harness/sweep/sweep.h"
@@ -20,6 +21,8 @@ typedef struct Training {
     TrainSpec spec;
     Net *net;
     FILE *curves;
+    EventFile *events; /* NULL: none are written */
+    Status events_status;
     CurveRow best, best_validation; /* the first with the least error */
     bool evaluated;
     const TrainResult *result;
@@ -131,10 +134,17 @@ static Status on_compiled(void *context, const Program *train) {
     return status;
 }
 
+/* A progress report has no way to fail; what failed there is told here. */
+static Status log_curve(Training *t, const CurveRow *row) {
+    TRY(t->events_status);
+    return t->events ? events_curve(t->events, row) : STATUS_OK;
+}
+
 static Status on_curve(void *context, const CurveRow *row) {
     Training *t = context;
     record_curve(t->curves, t->config, t->facts.key, row);
     TRY(output_flush("a run's curves.csv", t->curves));
+    TRY(log_curve(t, row));
     if (!t->evaluated || row->test_error_pct < t->best.test_error_pct)
         t->best = *row;
     if (!t->evaluated || row->validation_error_pct < t->best_validation.validation_error_pct)
@@ -146,8 +156,23 @@ static Status on_curve(void *context, const CurveRow *row) {
 }
 
 static void on_progress(void *context, const TrainProgress *progress) {
-    const Training *t = context;
-    t->hooks->progress(t->hooks->context, progress);
+    Training *t = context;
+    if (t->hooks->progress)
+        t->hooks->progress(t->hooks->context, progress);
+    if (t->events && t->events_status == STATUS_OK)
+        t->events_status = events_progress(t->events, progress);
+}
+
+static Status begin_logs(Training *t) {
+    const char *folder = t->hooks->logs.tensorboard;
+    return folder ? events_begin(folder, t->config, t->facts.key, &t->events) : STATUS_OK;
+}
+
+static Status end_logs(Training *t) {
+    EventFile *events = t->events;
+    t->events = NULL;
+    TRY(t->events_status);
+    return event_file_close(events);
 }
 
 static Status write_run(FILE *file, void *context) {
@@ -172,15 +197,18 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
     CHECK(sweep_backend(sweep, &run->config, &backend));
     CHECK(prepare(&t, source, backend, run->key));
     CHECK(output_begin_curves(&sweep->output, run->key, &t.curves));
-    train_hooks.progress = hooks->progress ? on_progress : NULL;
+    CHECK(begin_logs(&t));
+    train_hooks.progress = hooks->progress || t.events ? on_progress : NULL;
     CHECK(train_run(&t.spec, t.net, backend, &train_hooks, result));
     CHECK(output_end_curves(t.curves));
     t.curves = NULL;
+    CHECK(end_logs(&t));
     CHECK(output_run(&sweep->output, run->key, write_run, &t));
     CHECK(sweep_rebuild(sweep));
 out:
     if (t.curves)
         fclose(t.curves);
+    event_file_close(t.events);
     run_images_free(&t.images);
     net_destroy(t.net);
     return status;

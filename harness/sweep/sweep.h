@@ -28,12 +28,18 @@ typedef struct Sweep {
     int64_t threads_asked;
 } Sweep;
 
+/* What a run writes besides its rows. */
+typedef struct SweepLogs {
+    const char *tensorboard; /* folder of the event files, one folder in it a run; NULL: none */
+} SweepLogs;
+
 /* Who is told, and who may stop a run. */
 typedef struct SweepHooks {
     void *context;
     void (*curve)(void *context, const CurveRow *row);
     void (*progress)(void *context, const TrainProgress *progress);
     const volatile sig_atomic_t *stop;
+    SweepLogs logs;
 } SweepHooks;
 
 /* Loads the data sets, opens the backends and keys the runs: whatever is missing is found here,

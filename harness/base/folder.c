@@ -1,0 +1,36 @@
+#include "harness/base/folder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 640 };
+
+Status folder_make(const char *path) {
+    char part[PATH_SIZE];
+    size_t length = strlen(path);
+    if (length >= sizeof part)
+        return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", path);
+    for (size_t i = 1; i <= length; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        snprintf(part, sizeof part, "%.*s", (int)i, path);
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return status_fail(STATUS_BAD_INPUT, "cannot make the folder %s: %s", part,
+                               strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+Status folder_make_writable(const char *path, const char *option) {
+    struct stat info;
+    TRY(folder_make(path));
+    if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+        errno = ENOTDIR;
+    else if (access(path, W_OK | X_OK) == 0)
+        return STATUS_OK;
+    return status_fail(STATUS_BAD_INPUT, "%s cannot be written to: %s; choose another with %s",
+                       path, strerror(errno), option);
+}

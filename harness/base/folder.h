@@ -1,0 +1,14 @@
+/* Folders that the program writes to. */
+#ifndef HARNESS_BASE_FOLDER_H
+#define HARNESS_BASE_FOLDER_H
+
+#include "net/status.h"
+
+/* Makes the folder and its parents where they are missing. STATUS_BAD_INPUT says which could not be
+ * made, and why. */
+Status folder_make(const char *path);
+/* The same, and sees that files can be written into it; `option` is the one that gave its name:
+ * "--out". */
+Status folder_make_writable(const char *path, const char *option);
+
+#endif
