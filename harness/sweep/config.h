@@ -28,6 +28,7 @@ typedef struct RunConfig {
     int64_t augment;               /* Augment */
     int64_t shuffle;               /* 0, 1 */
     int64_t batch;
+    int64_t last_batch; /* LastBatch */
     int64_t iterations; /* [epochs]: epochs decide */
     double epochs;      /* [iterations]: iterations decide */
     int64_t optimizer;  /* OptimizerChoice */

@@ -145,7 +145,8 @@ static void write_independent(FILE *file, const RunConfig *config) {
 }
 
 void record_run(FILE *file, const RunConfig *config, const RunFacts *facts,
-                const TrainResult *result, const CurveRow *chosen, const CurveRow *best) {
+                const TrainResult *result, const CurveRow *chosen, const CurveRow *best,
+                const CurveRow *best_validation) {
     Line line = {0};
     line.columns = columns_result(&line.count);
     put(&line, "key", "%s", facts->key);
@@ -156,6 +157,9 @@ void record_run(FILE *file, const RunConfig *config, const RunFacts *facts,
         put(&line, "diverged_at", "%s", "");
     put(&line, "iterations_done", "%lld", (long long)result->iterations);
     put_errors(&line, chosen);
+    put_percent(&line, "last_test_error_pct", result->diverged ? NAN : result->last.test_error_pct);
+    put_percent(&line, "validation_test_error_pct",
+                best_validation ? best_validation->test_error_pct : NAN);
     put_percent(&line, "best_test_error_pct", best ? best->test_error_pct : NAN);
     put_iteration(&line, "best_iteration", best);
     put_iteration(&line, "selected_iteration", chosen);

@@ -24,9 +24,11 @@ void record_runs_header(FILE *file);
 void record_curves_header(FILE *file);
 
 /* One line each. `chosen` is the evaluation that the result columns describe; NULL of a diverged
- * run. `best` is the one with the least test error; NULL when there was none. */
+ * run. `best` is the one with the least test error; NULL when there was none;
+ * `best_validation` with the least validation error, NULL when no images are held back. */
 void record_run(FILE *file, const RunConfig *config, const RunFacts *facts,
-                const TrainResult *result, const CurveRow *chosen, const CurveRow *best);
+                const TrainResult *result, const CurveRow *chosen, const CurveRow *best,
+                const CurveRow *best_validation);
 void record_curve(FILE *file, const RunConfig *config, const char *key, const CurveRow *row);
 
 /* host, started: now and here. */

@@ -1,4 +1,5 @@
 /* One run of a sweep: configuration -> data, net, training -> rows. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,7 +72,10 @@ static Status choose_training(Training *t) {
     spec->init = (InitKind)c->init;
     spec->seed = (uint64_t)c->seed;
     spec->bn_eval = (BnEval)c->bn_eval;
-    TRY(schedule_parse(unless_none(c->schedule), spec->train_count, spec->batch, &spec->schedule));
+    spec->last_batch = (LastBatch)c->last_batch;
+    double steps = last_batch_steps(spec->last_batch, spec->train_count, spec->batch);
+    TRY(schedule_parse(unless_none(c->schedule), llround(steps * spec->batch), spec->batch,
+                       &spec->schedule));
     TRY(warmup_parse(unless_none(c->warmup), &spec->warmup));
     return precision_parse(c->precision, &spec->precision);
 }
@@ -181,7 +185,9 @@ static Status write_run(FILE *file, void *context) {
     const CurveRow *best = t->evaluated ? &t->best : NULL;
     const CurveRow *chosen = t->result->diverged ? NULL : choices[t->config->select];
     record_runs_header(file);
-    record_run(file, t->config, &t->facts, t->result, chosen, best);
+    bool held = t->evaluated && !isnan(t->best_validation.validation_error_pct);
+    record_run(file, t->config, &t->facts, t->result, chosen, best,
+               held && !t->result->diverged ? &t->best_validation : NULL);
     return STATUS_OK;
 }
 

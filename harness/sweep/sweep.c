@@ -10,7 +10,8 @@
 int64_t run_iterations(const RunConfig *config, int train_count) {
     if (config->iterations)
         return config->iterations;
-    return (int64_t)ceil(config->epochs * (double)train_count / (double)config->batch - 1e-9);
+    double steps = last_batch_steps((LastBatch)config->last_batch, train_count, (int)config->batch);
+    return (int64_t)ceil(config->epochs * steps - 1e-9);
 }
 
 Status sweep_backend(Sweep *sweep, const RunConfig *config, Backend **backend) {

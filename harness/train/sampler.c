@@ -5,6 +5,12 @@
 #include "harness/base/permutation.h"
 #include "net/philox.h"
 
+double last_batch_steps(LastBatch last, int count, int batch) {
+    if (last == LAST_BATCH_EXACT)
+        return (double)count / batch;
+    return last == LAST_BATCH_KEEP ? (count + batch - 1) / batch : count / batch;
+}
+
 struct Sampler {
     SamplerSpec spec;
     int64_t epoch;  /* whose order is in `order`; -1: none yet */
@@ -17,6 +23,11 @@ static Status check_spec(const SamplerSpec *spec) {
     if (spec->batch < 1)
         return status_fail(STATUS_BAD_INPUT, "sampler: batch is %d; it must be at least 1",
                            spec->batch);
+    if (spec->last == LAST_BATCH_DROP && spec->count < spec->batch)
+        return status_fail(
+            STATUS_BAD_INPUT,
+            "sampler: %d images make no whole batch of %d, and short ones are dropped", spec->count,
+            spec->batch);
     if (spec->crop_pad < 0 || spec->crop_pad > INT16_MAX)
         return status_fail(STATUS_BAD_INPUT, "sampler: crop_pad is %d; it must be 0 to %d",
                            spec->crop_pad, INT16_MAX);
@@ -72,15 +83,31 @@ static Sample augment(const SamplerSpec *spec, int64_t epoch, int32_t image) {
     };
 }
 
+/* Where iteration t's first image lies, counted over the epochs laid end to end. */
+static int64_t first_image(const SamplerSpec *spec, int64_t iteration) {
+    if (spec->last == LAST_BATCH_EXACT)
+        return iteration * spec->batch;
+    int64_t steps = (int64_t)last_batch_steps(spec->last, spec->count, spec->batch);
+    return iteration / steps * spec->count + iteration % steps * spec->batch;
+}
+
+int sampler_count(const Sampler *sampler, int64_t iteration) {
+    const SamplerSpec *spec = &sampler->spec;
+    int64_t left = spec->count - first_image(spec, iteration) % spec->count;
+    return spec->last == LAST_BATCH_KEEP && left < spec->batch ? (int)left : spec->batch;
+}
+
 Status sampler_batch(Sampler *sampler, int64_t iteration, Sample *samples) {
     const SamplerSpec *spec = &sampler->spec;
     /* Epochs are counted in one 32-bit counter word. */
-    int64_t last = ((int64_t)UINT32_MAX * spec->count) / spec->batch - 1;
+    int64_t last =
+        (int64_t)(UINT32_MAX * last_batch_steps(spec->last, spec->count, spec->batch)) - 1;
     if (iteration < 0 || iteration > last)
         return status_fail(STATUS_BAD_INPUT, "sampler: iteration %lld is not in 0 to %lld",
                            (long long)iteration, (long long)last);
-    int64_t first = iteration * spec->batch;
-    for (int i = 0; i < spec->batch; i++) {
+    int64_t first = first_image(spec, iteration);
+    int count = sampler_count(sampler, iteration);
+    for (int i = 0; i < count; i++) {
         int64_t epoch = (first + i) / spec->count;
         int position = (int)((first + i) % spec->count);
         samples[i] = augment(spec, epoch, image_at(sampler, epoch, position));
@@ -89,5 +116,5 @@ Status sampler_batch(Sampler *sampler, int64_t iteration, Sample *samples) {
 }
 
 int64_t sampler_epoch(const Sampler *sampler, int64_t iteration) {
-    return iteration * sampler->spec.batch / sampler->spec.count;
+    return first_image(&sampler->spec, iteration) / sampler->spec.count;
 }

@@ -123,6 +123,7 @@ static Status set_up(Run *run, Backend *backend) {
                            .count = spec->train_count,
                            .batch = spec->batch,
                            .seed = spec->seed,
+                           .last = spec->last_batch,
                            .shuffle = spec->shuffle,
                            .crop_centre = (size - run->net->nodes[0].out.h) / 2,
                            .crop_pad = spec->crop_pad,
@@ -184,7 +185,8 @@ static Status evaluate_all(Run *run, Evaluation *clean, Evaluation *test, Evalua
 }
 
 static double epoch_of(const Run *run, int64_t iteration) {
-    return (double)iteration * run->spec->batch / run->spec->train_count;
+    const TrainSpec *spec = run->spec;
+    return (double)iteration / last_batch_steps(spec->last_batch, spec->train_count, spec->batch);
 }
 
 /* A curve row after `done` iterations; *diverged when the numbers are no longer finite. */
@@ -265,7 +267,9 @@ static Status step(Run *run, double *lr) {
         run->warmup.over ? schedule_rate(&spec->schedule, spec->lr, iteration) : spec->warmup.rate;
     double start = clock_seconds();
     TRY(sampler_batch(run->sampler, iteration, run->samples));
-    Batch batch = {.data = run->train_data, .samples = run->samples, .count = spec->batch};
+    Batch batch = {.data = run->train_data,
+                   .samples = run->samples,
+                   .count = sampler_count(run->sampler, iteration)};
     TRY(program_train_step(run->train, &batch, *lr));
     run->done++;
     if (must_read(run))

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "harness/data/data.h"
+#include "harness/train/sampler.h"
 #include "harness/train/schedule.h"
 #include "net/init.h"
 
@@ -27,6 +28,7 @@ typedef struct TrainSpec {
     int resize, test_resize; /* of training and test images, to squares; 0: as they are */
     int crop_pad;            /* random crops; 0: the middle */
     bool flip, shuffle;
+    LastBatch last_batch;
     int batch, bn_group;
     int64_t iterations, eval_every; /* eval_every 0: at the end only */
     double lr;

@@ -306,6 +306,43 @@ static void test_refusals(void **state) {
     sampler_destroy(NULL);
 }
 
+/* Each epoch has every image once (kept), or all but the rest (dropped), in whole batches but for
+ * the last. */
+static void check_last(LastBatch last, int steps, int rest) {
+    SamplerSpec spec = spec_default();
+    Sampler *sampler;
+    Sample samples[BATCH];
+    spec.last = last;
+    assert_true(last_batch_steps(last, COUNT, BATCH) == steps);
+    assert_int_equal(sampler_create(&spec, &sampler), STATUS_OK);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        int seen[5 * COUNT + 2] = {0}, total = 0;
+        for (int step = 0; step < steps; step++) {
+            int64_t t = (int64_t)epoch * steps + step;
+            int count = sampler_count(sampler, t);
+            assert_int_equal(count, step + 1 < steps ? BATCH : rest);
+            assert_int_equal(sampler_epoch(sampler, t), epoch);
+            assert_int_equal(sampler_batch(sampler, t, samples), STATUS_OK);
+            for (int i = 0; i < count; i++)
+                assert_int_equal(seen[samples[i].index]++, 0);
+            total += count;
+        }
+        assert_int_equal(total, (steps - 1) * BATCH + rest);
+    }
+    sampler_destroy(sampler);
+}
+
+static void last_batches_are_kept_or_dropped(void **state) {
+    (void)state;
+    check_last(LAST_BATCH_KEEP, COUNT / BATCH + 1, COUNT % BATCH);
+    check_last(LAST_BATCH_DROP, COUNT / BATCH, BATCH);
+    SamplerSpec spec = spec_default();
+    Sampler *sampler;
+    spec.count = BATCH - 1;
+    spec.last = LAST_BATCH_DROP;
+    assert_int_equal(sampler_create(&spec, &sampler), STATUS_BAD_INPUT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_image_once_per_epoch),
@@ -322,6 +359,7 @@ int main(void) {
         cmocka_unit_test(test_known_answer),
         cmocka_unit_test(test_epoch),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(last_batches_are_kept_or_dropped),
     };
     return !!cmocka_run_group_tests(tests, setup, NULL);
 }
