@@ -81,8 +81,8 @@ static const Column independent[] = {
      "convolution and linear weights, or every learned parameter"},
     {"init", COLUMN_CHOICE, AT(init), NO_RANGE, NULL, "he_fan_in|he_fan_out|torch", NULL,
      "he_fan_in", "He et al. 2015's normal by fan-in or fan-out; torch: PyTorch's default uniform"},
-    {"init_weights", COLUMN_CHOICE, AT(init_weights), NO_RANGE, NULL, "none", "*", "none",
-     "a file of weights to start from"},
+    {"init_weights", COLUMN_PATH, AT(init_weights), NO_RANGE, NULL, NULL, NULL, "none",
+     "a safetensors file to start from in place of drawn values; names as PyTorch's state_dict"},
     {"bn_group", COLUMN_INT, AT(bn_group), INT(1, 65536), "batch", NULL, NULL, "batch",
      "images that share one batch norm's statistics; it divides the batch"},
     {"bn_eval", COLUMN_CHOICE, AT(bn_eval), NO_RANGE, NULL,
@@ -137,6 +137,7 @@ static const ResultColumn result[] = {
     {"train_images", false, "training images used"},
     {"test_images", false, "test images used"},
     {"dataset_sha256", false, "over the data set's unpacked bytes"},
+    {"init_weights_sha256", false, "of the file init_weights; empty of none"},
     {"commit", false, "of this program"},
     {"compiler", false, "that built it"},
     {"flags", false, "of the compiler"},
@@ -242,6 +243,9 @@ void columns_values(const Column *column, char *text, size_t size) {
         return;
     case COLUMN_TEXT:
         snprintf(text, size, "text");
+        return;
+    case COLUMN_PATH:
+        snprintf(text, size, "none, or a file");
         return;
     }
 }

@@ -14,6 +14,7 @@ typedef enum ColumnType {
     COLUMN_CHOICE, /* int64_t: which of `choices` */
     COLUMN_WORD,   /* char[size]: one of `choices` */
     COLUMN_TEXT,   /* char[size]; config.c checks it */
+    COLUMN_PATH,   /* char[size]: a file's name, taken as it is, or "none" */
 } ColumnType;
 
 /* An independent column: what the user may set. */

@@ -64,6 +64,18 @@ static Status set_text(const Column *column, char *field, const char *value) {
     return STATUS_OK;
 }
 
+static Status set_path(const Column *column, char *field, const char *value) {
+    if (!value[0] || strlen(value) + 1 > column->size)
+        return status_fail(STATUS_BAD_INPUT, "%s: '%s' is empty or longer than %zu characters",
+                           column->name, value, column->size - 1);
+    for (const char *c = value; *c; c++)
+        if ((unsigned char)*c < ' ')
+            return status_fail(STATUS_BAD_INPUT, "%s: control characters in a file's name",
+                               column->name);
+    snprintf(field, column->size, "%s", value);
+    return STATUS_OK;
+}
+
 /* ---- one column ---- */
 
 static Status unknown(const char *column) {
@@ -118,6 +130,8 @@ static Status set_field(const Column *column, void *field, const char *value) {
         return STATUS_OK;
     case COLUMN_TEXT:
         return set_text(column, field, value);
+    case COLUMN_PATH:
+        return set_path(column, field, value);
     }
     return STATUS_OK;
 }
@@ -158,6 +172,11 @@ Status config_set_list(RunConfig *config, const char *pairs) {
     return STATUS_OK;
 }
 
+static bool is_text(const Column *column) {
+    return column->type == COLUMN_WORD || column->type == COLUMN_TEXT ||
+           column->type == COLUMN_PATH;
+}
+
 Status config_get(const RunConfig *config, const char *name, char *text, size_t size) {
     const Column *column = columns_find(name);
     if (!column)
@@ -167,7 +186,7 @@ Status config_get(const RunConfig *config, const char *name, char *text, size_t 
     double real = 0;
     if (column->type == COLUMN_REAL)
         real = *(const double *)field;
-    else if (column->type != COLUMN_WORD && column->type != COLUMN_TEXT)
+    else if (!is_text(column))
         whole = *(const int64_t *)field;
     if (column->zero && (column->type == COLUMN_REAL ? real == 0 : whole == 0))
         snprintf(text, size, "%s", column->zero);
@@ -175,7 +194,7 @@ Status config_get(const RunConfig *config, const char *name, char *text, size_t 
         value_put_real(real, text, size);
     else if (column->type == COLUMN_CHOICE)
         value_choice_name(column->choices, whole, text, size);
-    else if (column->type == COLUMN_WORD || column->type == COLUMN_TEXT)
+    else if (is_text(column))
         snprintf(text, size, "%s", (const char *)field);
     else
         snprintf(text, size, "%lld", (long long)whole);
@@ -240,6 +259,10 @@ Status config_check(const RunConfig *config) {
         return status_fail(STATUS_BAD_INPUT, "bn_group: %lld does not divide the batch of %lld",
                            (long long)config->bn_group, (long long)config->batch);
     return STATUS_OK;
+}
+
+const char *config_init_weights(const RunConfig *config) {
+    return strcmp(config->init_weights, "none") == 0 ? NULL : config->init_weights;
 }
 
 ModelSpec config_model(const RunConfig *config, Shape data, int classes) {

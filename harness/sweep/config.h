@@ -40,12 +40,12 @@ typedef struct RunConfig {
     double momentum;    /* of SGD; Adam's beta1 */
     int64_t nesterov;   /* 0, 1 */
     double weight_decay;
-    int64_t decay_scope; /* DecayScope */
-    int64_t init;        /* InitKind */
-    int64_t init_weights;
-    int64_t bn_group;   /* [batch] */
-    int64_t bn_eval;    /* BnEval */
-    int64_t eval_every; /* iterations [end]: at the end only */
+    int64_t decay_scope;    /* DecayScope */
+    int64_t init;           /* InitKind */
+    char init_weights[240]; /* a file's name; "none" */
+    int64_t bn_group;       /* [batch] */
+    int64_t bn_eval;        /* BnEval */
+    int64_t eval_every;     /* iterations [end]: at the end only */
     int64_t seed;
     char backend[16], precision[16];
     int64_t threads; /* [auto]: all */
@@ -68,6 +68,8 @@ Status config_get(const RunConfig *config, const char *column, char *text, size_
  * name of a column. */
 Status config_check(const RunConfig *config);
 
+/* The file to start from; NULL: none. */
+const char *config_init_weights(const RunConfig *config);
 /* data: the shape of the stored images. */
 ModelSpec config_model(const RunConfig *config, Shape data, int classes);
 Optimizer config_optimizer(const RunConfig *config);

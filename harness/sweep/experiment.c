@@ -8,6 +8,7 @@
 #include "harness/sweep/columns.h"
 #include "harness/sweep/expand.h"
 #include "harness/sweep/key.h"
+#include "harness/weights/weights.h"
 
 static Status check_header(const CsvTable *table) {
     for (int i = 0; i < table->columns; i++) {
@@ -54,9 +55,12 @@ static Status check_run(const RunConfig *config) {
     TRY(check_data(config, &shape, &classes));
     ModelSpec spec = config_model(config, shape, classes);
     Status status = model_build(&spec, &net);
-    if (status == STATUS_OK)
-        net_destroy(net);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    if (config_init_weights(config))
+        status = weights_check(config->init_weights, net);
+    net_destroy(net);
+    return status == STATUS_OK ? status : status_context(status, "init_weights");
 }
 
 /* The messages of check_run() begin with the column at fault: the file's position of that one. */

@@ -25,7 +25,8 @@ enum { EXPERIMENT_RUNS_MAX = 10000 };
  * NULL: all) selects among the expanded runs, which count from 1.
  *
  * Refused, with file:line:position where there is one: unknown column, bad value, a net that cannot
- * be built, columns that exclude each other, the same run twice, no rows. */
+ * be built, weights that do not fit, columns that exclude each other, the same run twice, no rows.
+ */
 Status experiment_read(const char *path, const char *const *sets, int set_count, const char *rows,
                        Experiment *experiment);
 void experiment_free(Experiment *experiment);

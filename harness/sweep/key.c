@@ -34,7 +34,8 @@ Status precision_parse(const char *name, Precision *precision) {
     return status_fail(STATUS_BAD_INPUT, "precision: '%s' is none", name);
 }
 
-void run_key(const RunConfig *config, const char *dataset_sha256, char key[KEY_SIZE]) {
+void run_key(const RunConfig *config, const char *dataset_sha256, const char *weights_sha256,
+             char key[KEY_SIZE]) {
     char text[CANONICAL_SIZE];
     uint8_t digest[SHA256_DIGEST_SIZE];
     struct sha256_ctx context;
@@ -42,6 +43,7 @@ void run_key(const RunConfig *config, const char *dataset_sha256, char key[KEY_S
     sha256_init(&context);
     sha256_update(&context, strlen(text), (const uint8_t *)text);
     sha256_update(&context, strlen(dataset_sha256), (const uint8_t *)dataset_sha256);
+    sha256_update(&context, strlen(weights_sha256), (const uint8_t *)weights_sha256);
     sha256_digest(&context, sizeof digest, digest);
     for (int i = 0; i < (KEY_SIZE - 1) / 2; i++)
         snprintf(key + 2 * i, 3, "%02x", digest[i]);

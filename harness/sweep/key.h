@@ -12,7 +12,9 @@ void config_canonical(const RunConfig *config, char text[CANONICAL_SIZE]);
 void config_resolve(RunConfig *config, const Backend *backend);
 /* A resolved precision column as the backends want it. */
 Status precision_parse(const char *name, Precision *precision);
-/* The first 16 hexadecimal digits of the SHA-256 of the canonical text and the data's sum. */
-void run_key(const RunConfig *config, const char *dataset_sha256, char key[KEY_SIZE]);
+/* The first 16 hexadecimal digits of the SHA-256 of the canonical text, the data's sum and that of
+ * the file init_weights ("": none): a run is what is in the file, not only its name. */
+void run_key(const RunConfig *config, const char *dataset_sha256, const char *weights_sha256,
+             char key[KEY_SIZE]);
 
 #endif

@@ -117,6 +117,7 @@ static void put_provenance(Line *line, const RunFacts *facts, const TrainResult 
     getloadavg(&load, 1);
     getrusage(RUSAGE_SELF, &usage);
     put(line, "dataset_sha256", "%s", facts->dataset_sha256);
+    put(line, "init_weights_sha256", "%s", facts->weights_sha256);
     put(line, "commit", "%s", version_commit());
     put(line, "compiler", "%s", version_compiler());
     put(line, "flags", "%s", version_flags());

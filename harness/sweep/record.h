@@ -14,6 +14,7 @@ typedef struct RunFacts {
     int64_t parameters, macs;
     int train_images, test_images;
     char dataset_sha256[65];
+    char weights_sha256[65]; /* of init_weights; "": none */
     BackendInfo backend;
     char algorithms[17]; /* see the column of this name */
     char host[65], started[32];

@@ -8,6 +8,7 @@
 #include "harness/sweep/images.h"
 #include "harness/sweep/record.h"
 #include "harness/sweep/sweep.h"
+#include "harness/weights/weights.h"
 #include "net/cost.h"
 
 enum { CROP_PAD = 4 }; /* He et al. 2015, section 4.2 */
@@ -123,6 +124,22 @@ static Status record_algorithms(Training *t, const Description *description) {
     return output_algorithms(t->output, t->facts.key, write_description, (void *)description);
 }
 
+/* The file is the one that named the run, or the row would tell of another. */
+static Status on_start(void *context, State *state) {
+    const Training *t = context;
+    const char *path = config_init_weights(t->config);
+    char digest[DIGEST_TEXT];
+    if (!path)
+        return STATUS_OK;
+    TRY(weights_load(path, state));
+    TRY(digest_file(path, digest));
+    if (strcmp(digest, t->facts.weights_sha256) != 0)
+        return status_fail(STATUS_BAD_INPUT,
+                           "init_weights: %s has changed since the command began; start it again",
+                           path);
+    return STATUS_OK;
+}
+
 static Status on_compiled(void *context, const Program *train) {
     Training *t = context;
     Description description = {0};
@@ -196,12 +213,16 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
     const DataSource *source = sweep_source(sweep, run->config.dataset);
     Training t = {
         .config = &run->config, .hooks = hooks, .output = &sweep->output, .result = result};
-    TrainHooks train_hooks = {
-        .context = &t, .compiled = on_compiled, .curve = on_curve, .stop = hooks->stop};
+    TrainHooks train_hooks = {.context = &t,
+                              .start = on_start,
+                              .compiled = on_compiled,
+                              .curve = on_curve,
+                              .stop = hooks->stop};
     Backend *backend;
     Status status = STATUS_OK;
     CHECK(sweep_backend(sweep, &run->config, &backend));
     CHECK(prepare(&t, source, backend, run->key));
+    memcpy(t.facts.weights_sha256, run->weights_sha256, sizeof t.facts.weights_sha256);
     CHECK(output_begin_curves(&sweep->output, run->key, &t.curves));
     CHECK(begin_logs(&t));
     train_hooks.progress = hooks->progress || t.events ? on_progress : NULL;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/data/digest.h"
 #include "harness/sweep/record.h"
 #include "net/cost.h"
 
@@ -97,7 +98,9 @@ static Status make_ready(Sweep *sweep, SweepRun *run) {
     config_resolve(&run->config, backend);
     TRY(try_precision(backend, run->config.precision));
     TRY(training_work(run, source));
-    run_key(&run->config, source->sha256, run->key);
+    if (config_init_weights(&run->config))
+        TRY(digest_file(run->config.init_weights, run->weights_sha256));
+    run_key(&run->config, source->sha256, run->weights_sha256, run->key);
     return STATUS_OK;
 }
 

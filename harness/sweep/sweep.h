@@ -10,8 +10,9 @@
 enum { SWEEP_SOURCES_MAX = 8 };
 
 typedef struct SweepRun {
-    RunConfig config;   /* `auto` resolved */
-    char key[KEY_SIZE]; /* "" of a run that is neither selected nor could be made ready */
+    RunConfig config;        /* `auto` resolved */
+    char key[KEY_SIZE];      /* "" of a run that is neither selected nor could be made ready */
+    char weights_sha256[65]; /* of init_weights; "": none */
     bool selected;
     double work; /* floating-point operations of the training: to tell the time left */
 } SweepRun;

@@ -135,6 +135,8 @@ static Status set_up(Run *run, Backend *backend) {
     TRY(choose_clean(run));
     TRY(state_create(backend, run->net, &spec->optimizer, &run->state));
     TRY(init_state(run->state, spec->init, spec->seed));
+    if (run->hooks->start)
+        TRY(run->hooks->start(run->hooks->context, run->state));
     TRY(make_dataset(run, backend, spec->train_set, spec->resize, &run->train_mean,
                      &run->train_data));
     TRY(make_dataset(run, backend, spec->test_set, spec->test_resize, &run->test_mean,

@@ -68,6 +68,9 @@ typedef struct TrainProgress {
 /* A status other than STATUS_OK ends the run with it. */
 typedef struct TrainHooks {
     void *context;
+    /* Before anything is compiled: may replace the initial values, which have just been written;
+     * or NULL. */
+    Status (*start)(void *context, State *state);
     Status (*compiled)(void *context, const Program *train); /* before the first step; or NULL */
     Status (*curve)(void *context, const CurveRow *row);
     void (*progress)(void *context, const TrainProgress *progress); /* NULL: silent */

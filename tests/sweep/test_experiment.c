@@ -186,16 +186,16 @@ static void keys(void **state) {
     config_canonical(&a, text);
     assert_int_equal(strncmp(text, head, strlen(head)), 0);
     assert_non_null(strstr(text, "\nschedule=32000:0.1 48000:0.01\nwarmup=none\nmomentum=0.9\n"));
-    run_key(&a, "00", one);
+    run_key(&a, "00", "", one);
     assert_int_equal(strlen(one), 16);
     assert_string_equal(one, "1b93f30602bf0a71");
     b = a;
-    run_key(&b, "00", two);
+    run_key(&b, "00", "", two);
     assert_string_equal(one, two);
-    run_key(&a, "01", two);
+    run_key(&a, "01", "", two);
     assert_string_not_equal(one, two);
     config_set(&b, "seed", "2");
-    run_key(&b, "00", two);
+    run_key(&b, "00", "", two);
     assert_string_not_equal(one, two);
 }
 
