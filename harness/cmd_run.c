@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/base/cli.h"
 #include "harness/base/folder.h"
@@ -51,6 +52,9 @@ static int help(void) {
         "  --out DIR           output folder; results/NAME when left out\n"
         "  --data DIR          where the data sets are; 'harness data' says what is found\n"
         "  --threads N         as --set threads=N\n"
+        "  --save-weights      a run's weights.safetensors, with PyTorch's names, and\n"
+        "                      optimizer.safetensors, in runs/KEY/ of the output folder\n"
+        "  --log-every N       the loss of every N steps in runs/KEY/steps.csv\n"
         "  --tensorboard DIR   logs for 'tensorboard --logdir DIR', a folder a run\n"
         "  --dry-run           lists the runs with parameters, multiply-adds and estimated time\n"
         "  --no-plot           no tables and figures at the end; 'harness plot DIR' makes them\n"
@@ -63,59 +67,84 @@ static int help(void) {
     return EXIT_DONE;
 }
 
-static const struct option known[] = {{"set", required_argument, NULL, 's'},
-                                      {"rows", required_argument, NULL, 'r'},
-                                      {"out", required_argument, NULL, 'o'},
-                                      {"data", required_argument, NULL, 'd'},
-                                      {"threads", required_argument, NULL, 't'},
-                                      {"tensorboard", required_argument, NULL, 'b'},
-                                      {"dry-run", no_argument, NULL, 'n'},
-                                      {"quiet", no_argument, NULL, 'q'},
-                                      {"no-plot", no_argument, NULL, 'p'},
-                                      {"help", no_argument, NULL, 'h'},
-                                      {0}};
+static const struct option long_options[] = {
+    {"set", required_argument, NULL, 's'},
+    {"rows", required_argument, NULL, 'r'},
+    {"out", required_argument, NULL, 'o'},
+    {"data", required_argument, NULL, 'd'},
+    {"threads", required_argument, NULL, 't'},
+    {"save-weights", no_argument, NULL, 'w'},
+    {"log-every", required_argument, NULL, 'l'},
+    {"tensorboard", required_argument, NULL, 'b'},
+    {"dry-run", no_argument, NULL, 'n'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"no-plot", no_argument, NULL, 'p'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
 
 /* -1: go on; else the exit code. */
+static int add_set(Options *options, const char *pair) {
+    if (options->set_count == SETS_MAX)
+        return cli_usage("run", "more than %d columns set", SETS_MAX);
+    options->sets[options->set_count++] = pair;
+    return -1;
+}
+
+static int set_log_every(Options *options, const char *text) {
+    long every;
+    if (!cli_int(text, 1, 1000000000, &every))
+        return cli_usage("run", "--log-every '%s': expected a number of iterations", text);
+    options->logs.log_every = every;
+    return -1;
+}
+
+static int apply(Options *options, int option, const char *text) {
+    switch (option) {
+    case 's':
+        return add_set(options, text);
+    case 'r':
+        options->rows = text;
+        return -1;
+    case 'o':
+        options->out = text;
+        return -1;
+    case 'd':
+        options->data = text;
+        return -1;
+    case 't':
+        snprintf(options->threads, sizeof options->threads, "threads=%s", text);
+        return add_set(options, options->threads);
+    case 'w':
+        options->logs.save_weights = true;
+        return -1;
+    case 'l':
+        return set_log_every(options, text);
+    case 'b':
+        options->logs.tensorboard = text;
+        return -1;
+    case 'n':
+        options->dry_run = true;
+        return -1;
+    case 'p':
+        options->no_plot = true;
+        return -1;
+    case 'q':
+        options->quiet = true;
+        return -1;
+    default:
+        return help();
+    }
+}
+
 static int parse(int argc, char **argv, Options *options) {
-    int code;
+    int option;
     opterr = 0;
-    while ((code = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
-        if ((code == 's' || code == 't') && options->set_count == SETS_MAX)
-            return cli_usage("run", "more than %d columns set", SETS_MAX);
-        switch (code) {
-        case 's':
-            options->sets[options->set_count++] = optarg;
-            break;
-        case 'r':
-            options->rows = optarg;
-            break;
-        case 'o':
-            options->out = optarg;
-            break;
-        case 'd':
-            options->data = optarg;
-            break;
-        case 't':
-            snprintf(options->threads, sizeof options->threads, "threads=%s", optarg);
-            options->sets[options->set_count++] = options->threads;
-            break;
-        case 'b':
-            options->logs.tensorboard = optarg;
-            break;
-        case 'n':
-            options->dry_run = true;
-            break;
-        case 'p':
-            options->no_plot = true;
-            break;
-        case 'q':
-            options->quiet = true;
-            break;
-        case 'h':
-            return help();
-        default:
-            return cli_bad_option(argc, argv, code);
-        }
+    while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        int code = option == '?' || option == ':' ? cli_bad_option(argc, argv, option)
+                                                  : apply(options, option, optarg);
+        if (code >= 0)
+            return code;
     }
     if (argc - optind != 1)
         return cli_usage("run", argc == optind ? "an experiment file is needed"
@@ -162,6 +191,24 @@ static Status dry_run(const Experiment *experiment) {
 
 /* ---- training ---- */
 
+/* A finished run is not trained again, so what it did not write then it will not write now. */
+static void note_missing(const Sweep *sweep, const SweepLogs *logs, int run) {
+    const char *key = sweep->runs[run].key;
+    const char *const names[] = {logs->save_weights ? OUTPUT_WEIGHTS : NULL,
+                                 logs->log_every ? OUTPUT_STEPS : NULL};
+    for (int i = 0; i < 2; i++) {
+        char path[OUTPUT_PATH_SIZE];
+        if (!names[i])
+            continue;
+        output_path(&sweep->output, key, names[i], path);
+        if (access(path, F_OK) != 0)
+            fprintf(stderr,
+                    "harness: %s is not there: the run was finished without it; remove its folder "
+                    "to train it again, or take another --out\n",
+                    path);
+    }
+}
+
 /* Trains what is not finished; *failed counts the runs that could not be trained. */
 static Status train_all(Sweep *sweep, const Options *options, int *failed) {
     Progress progress;
@@ -173,6 +220,7 @@ static Status train_all(Sweep *sweep, const Options *options, int *failed) {
             continue;
         if (sweep_finished(sweep, i)) {
             progress_skip(&progress, i);
+            note_missing(sweep, &options->logs, i);
             continue;
         }
         progress_run(&progress, i);

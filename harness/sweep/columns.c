@@ -175,6 +175,13 @@ static const ResultColumn curve[] = {
     {"seconds", true, "since the run began"},
 };
 
+static const ResultColumn step[] = {
+    {"iteration", false, "steps of training done, this one included"},
+    {"lr", false, "learning rate of the step"},
+    {"loss", false, "mean over the images of the steps since the row before, in train mode"},
+    {"error_pct", false, "of the same images"},
+};
+
 #define LENGTH(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
 const Column *columns_independent(int *count) {
@@ -190,6 +197,11 @@ const ResultColumn *columns_result(int *count) {
 const ResultColumn *columns_curve(int *count) {
     *count = LENGTH(curve);
     return curve;
+}
+
+const ResultColumn *columns_step(int *count) {
+    *count = LENGTH(step);
+    return step;
 }
 
 const Column *columns_find(const char *name) {
@@ -270,4 +282,6 @@ void columns_markdown(FILE *file) {
     markdown_results(file, result, LENGTH(result));
     fprintf(file, "\n### What `curves.csv` holds\n\n");
     markdown_results(file, curve, LENGTH(curve));
+    fprintf(file, "\n### What a run's `steps.csv` holds (`--log-every N`)\n\n");
+    markdown_results(file, step, LENGTH(step));
 }

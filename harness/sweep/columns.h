@@ -30,7 +30,7 @@ typedef struct Column {
     const char *help;
 } Column;
 
-/* A column of runs.csv or curves.csv that a run produces. */
+/* A column of runs.csv, curves.csv or steps.csv that a run produces. */
 typedef struct ResultColumn {
     const char *name;
     bool is_volatile; /* may differ between repeats on one machine: time, load, memory */
@@ -41,6 +41,7 @@ typedef struct ResultColumn {
 const Column *columns_independent(int *count);
 const ResultColumn *columns_result(int *count); /* of runs.csv, after the independent ones */
 const ResultColumn *columns_curve(int *count);  /* of curves.csv */
+const ResultColumn *columns_step(int *count);   /* of steps.csv */
 /* NULL when there is none. */
 const Column *columns_find(const char *name);
 /* The name nearest to a misspelt one; NULL when none is near. */

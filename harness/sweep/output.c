@@ -12,17 +12,16 @@
 #include "harness/base/folder.h"
 #include "harness/sweep/record.h"
 
-enum { PATH_SIZE = 640 };
-
 static Status io_error(const char *what, const char *path) {
     return status_fail(STATUS_IO, "%s %s: %s", what, path, strerror(errno));
 }
 
-static void path_of(const Output *output, char path[PATH_SIZE], const char *key, const char *name) {
+void output_path(const Output *output, const char *key, const char *name,
+                 char path[OUTPUT_PATH_SIZE]) {
     if (key)
-        snprintf(path, PATH_SIZE, "%s/runs/%s/%s", output->folder, key, name);
+        snprintf(path, OUTPUT_PATH_SIZE, "%s/runs/%s/%s", output->folder, key, name);
     else
-        snprintf(path, PATH_SIZE, "%s/%s", output->folder, name);
+        snprintf(path, OUTPUT_PATH_SIZE, "%s/%s", output->folder, name);
 }
 
 /* ---- headers ---- */
@@ -63,21 +62,21 @@ static Status check_header(const char *path, void (*write)(FILE *)) {
 }
 
 static Status check_top(const Output *output) {
-    char path[PATH_SIZE];
-    path_of(output, path, NULL, "runs.csv");
+    char path[OUTPUT_PATH_SIZE];
+    output_path(output, NULL, "runs.csv", path);
     TRY(check_header(path, record_runs_header));
-    path_of(output, path, NULL, "curves.csv");
+    output_path(output, NULL, "curves.csv", path);
     return check_header(path, record_curves_header);
 }
 
 Status output_open(const char *folder, Output *output) {
-    char path[PATH_SIZE];
+    char path[OUTPUT_PATH_SIZE];
     if (snprintf(output->folder, sizeof output->folder, "%s", folder) >= (int)sizeof output->folder)
         return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", folder);
     for (size_t end = strlen(output->folder); end > 1 && output->folder[end - 1] == '/';)
         output->folder[--end] = '\0';
     TRY(check_top(output));
-    path_of(output, path, NULL, "runs");
+    output_path(output, NULL, "runs", path);
     TRY(folder_make_writable(path, "--out"));
     return folder_make_writable(output->folder, "--out");
 }
@@ -85,8 +84,8 @@ Status output_open(const char *folder, Output *output) {
 /* ---- one run ---- */
 
 bool output_finished(const Output *output, const char *key) {
-    char path[PATH_SIZE];
-    path_of(output, path, key, "run.csv");
+    char path[OUTPUT_PATH_SIZE];
+    output_path(output, key, "run.csv", path);
     return access(path, F_OK) == 0;
 }
 
@@ -96,12 +95,22 @@ Status output_flush(const char *what, FILE *file) {
     return STATUS_OK;
 }
 
+/* Of a start that did not come to its end, with other options perhaps. */
+static void remove_leftovers(const Output *output, const char *key) {
+    static const char *const names[] = {OUTPUT_STEPS, OUTPUT_WEIGHTS, OUTPUT_OPTIMIZER};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[OUTPUT_PATH_SIZE];
+        output_path(output, key, names[i], path);
+        unlink(path);
+    }
+}
+
 Status output_begin_curves(const Output *output, const char *key, FILE **out) {
-    char folder[PATH_SIZE], path[PATH_SIZE];
-    path_of(output, folder, NULL, "runs");
+    char folder[OUTPUT_PATH_SIZE], path[OUTPUT_PATH_SIZE];
+    output_path(output, NULL, "runs", folder);
     snprintf(folder + strlen(folder), sizeof folder - strlen(folder), "/%s", key);
     TRY(folder_make(folder));
-    path_of(output, path, key, "curves.csv");
+    output_path(output, key, "curves.csv", path);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return io_error("cannot write", path);
@@ -113,6 +122,7 @@ Status output_begin_curves(const Output *output, const char *key, FILE **out) {
         close(fd);
         return status_fail(STATUS_UNAVAILABLE, "%s: another process has just finished it", path);
     }
+    remove_leftovers(output, key);
     FILE *file = ftruncate(fd, 0) == 0 ? fdopen(fd, "w") : NULL;
     if (!file) {
         close(fd);
@@ -128,24 +138,41 @@ Status output_begin_curves(const Output *output, const char *key, FILE **out) {
     return STATUS_OK;
 }
 
+Status output_begin_steps(const Output *output, const char *key, FILE **out) {
+    char path[OUTPUT_PATH_SIZE];
+    output_path(output, key, OUTPUT_STEPS, path);
+    FILE *file = fopen(path, "w");
+    if (!file)
+        return io_error("cannot write", path);
+    record_steps_header(file);
+    Status status = output_flush(path, file);
+    if (status != STATUS_OK) {
+        fclose(file);
+        return status;
+    }
+    *out = file;
+    return STATUS_OK;
+}
+
 Status output_end_curves(FILE *file) {
     if (!file)
         return STATUS_OK;
     bool bad = ferror(file) || fflush(file) != 0 || fsync(fileno(file)) != 0;
     if (fclose(file) != 0 || bad)
-        return status_fail(STATUS_IO, "cannot write a run's curves.csv: %s", strerror(errno));
+        return status_fail(STATUS_IO, "cannot write a run's curves.csv or steps.csv: %s",
+                           strerror(errno));
     return STATUS_OK;
 }
 
 Status output_run(const Output *output, const char *key, WriteFn *write, void *context) {
-    char path[PATH_SIZE];
-    path_of(output, path, key, "run.csv");
+    char path[OUTPUT_PATH_SIZE];
+    output_path(output, key, "run.csv", path);
     return whole_file_write(path, write, context);
 }
 
 Status output_algorithms(const Output *output, const char *key, WriteFn *write, void *context) {
-    char path[PATH_SIZE];
-    path_of(output, path, key, "algorithms.txt");
+    char path[OUTPUT_PATH_SIZE];
+    output_path(output, key, "algorithms.txt", path);
     return whole_file_write(path, write, context);
 }
 
@@ -179,13 +206,13 @@ static Status write_top(FILE *file, void *context) {
     const Rebuild *rebuild = context;
     (rebuild->curves ? record_curves_header : record_runs_header)(file);
     for (int i = 0; i < rebuild->count; i++) {
-        char path[PATH_SIZE];
+        char path[OUTPUT_PATH_SIZE];
         if (!output_finished(rebuild->output, rebuild->keys[i]))
             continue;
-        path_of(rebuild->output, path, rebuild->keys[i], "run.csv");
+        output_path(rebuild->output, rebuild->keys[i], "run.csv", path);
         TRY(check_header(path, record_runs_header));
         if (rebuild->curves)
-            path_of(rebuild->output, path, rebuild->keys[i], "curves.csv");
+            output_path(rebuild->output, rebuild->keys[i], "curves.csv", path);
         TRY(append(file, path));
     }
     return STATUS_OK;
@@ -205,9 +232,9 @@ static bool listed(char (*keys)[KEY_SIZE], int count, const char *key) {
 /* The given keys, then those of the folder's other runs, sorted. The caller frees. */
 static Status all_keys(const Output *output, char (*keys)[KEY_SIZE], int count,
                        char (**out)[KEY_SIZE], int *total) {
-    char path[PATH_SIZE];
+    char path[OUTPUT_PATH_SIZE];
     struct dirent **entries;
-    path_of(output, path, NULL, "runs");
+    output_path(output, NULL, "runs", path);
     int found = scandir(path, &entries, NULL, alphasort);
     if (found < 0)
         return io_error("cannot read", path);
@@ -228,19 +255,19 @@ static Status all_keys(const Output *output, char (*keys)[KEY_SIZE], int count,
 static Status write_both(const Output *output, char (*keys)[KEY_SIZE], int count) {
     static const char *const names[] = {"curves.csv", "runs.csv"};
     for (int i = 0; i < 2; i++) {
-        char path[PATH_SIZE];
+        char path[OUTPUT_PATH_SIZE];
         Rebuild rebuild = {output, keys, count, i == 0};
-        path_of(output, path, NULL, names[i]);
+        output_path(output, NULL, names[i], path);
         TRY(whole_file_write(path, write_top, &rebuild));
     }
     return STATUS_OK;
 }
 
 Status output_rebuild(const Output *output, char (*keys)[KEY_SIZE], int count) {
-    char path[PATH_SIZE];
+    char path[OUTPUT_PATH_SIZE];
     char(*all)[KEY_SIZE] = NULL;
     int total = 0;
-    path_of(output, path, NULL, "runs/.lock"); /* several processes may share the folder */
+    output_path(output, NULL, "runs/.lock", path); /* several processes may share the folder */
     int lock = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (lock < 0 || flock(lock, LOCK_EX) != 0)
         return io_error("cannot lock", path);

@@ -84,6 +84,12 @@ void record_curves_header(FILE *file) {
     write_names(file, columns, count, true);
 }
 
+void record_steps_header(FILE *file) {
+    int count;
+    const ResultColumn *columns = columns_step(&count);
+    write_names(file, columns, count, true);
+}
+
 /* ---- runs.csv ---- */
 
 static void put_errors(Line *line, const CurveRow *row) {
@@ -190,6 +196,18 @@ void record_curve(FILE *file, const RunConfig *config, const char *key, const Cu
     put(&line, "lr", "%.9g", row->lr);
     put_errors(&line, row);
     put(&line, "seconds", "%.3f", row->seconds);
+    write_line(file, &line, true);
+}
+
+/* ---- steps.csv ---- */
+
+void record_step(FILE *file, const StepRow *row) {
+    Line line = {0};
+    line.columns = columns_step(&line.count);
+    put(&line, "iteration", "%lld", (long long)row->iteration);
+    put(&line, "lr", "%.9g", row->lr);
+    put_loss(&line, "loss", row->loss);
+    put_percent(&line, "error_pct", row->error_pct);
     write_line(file, &line, true);
 }
 

@@ -23,6 +23,7 @@ typedef struct RunFacts {
 /* The header lines, with their line ends. */
 void record_runs_header(FILE *file);
 void record_curves_header(FILE *file);
+void record_steps_header(FILE *file);
 
 /* One line each. `chosen` is the evaluation that the result columns describe; NULL of a diverged
  * run. `best` is the one with the least test error; NULL when there was none;
@@ -31,6 +32,7 @@ void record_run(FILE *file, const RunConfig *config, const RunFacts *facts,
                 const TrainResult *result, const CurveRow *chosen, const CurveRow *best,
                 const CurveRow *best_validation);
 void record_curve(FILE *file, const RunConfig *config, const char *key, const CurveRow *row);
+void record_step(FILE *file, const StepRow *row);
 
 /* host, started: now and here. */
 void record_begin(RunFacts *facts);

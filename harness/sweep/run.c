@@ -7,8 +7,8 @@
 #include "harness/sweep/events.h"
 #include "harness/sweep/images.h"
 #include "harness/sweep/record.h"
+#include "harness/sweep/run_weights.h"
 #include "harness/sweep/sweep.h"
-#include "harness/weights/weights.h"
 #include "net/cost.h"
 
 enum { CROP_PAD = 4 }; /* He et al. 2015, section 4.2 */
@@ -22,8 +22,8 @@ typedef struct Training {
     RunImages images;
     TrainSpec spec;
     Net *net;
-    FILE *curves;
-    EventFile *events; /* NULL: none are written */
+    FILE *curves, *steps; /* steps NULL: not asked for */
+    EventFile *events;    /* NULL: none are written */
     Status events_status;
     CurveRow best, best_validation; /* the first with the least error */
     bool evaluated;
@@ -124,20 +124,9 @@ static Status record_algorithms(Training *t, const Description *description) {
     return output_algorithms(t->output, t->facts.key, write_description, (void *)description);
 }
 
-/* The file is the one that named the run, or the row would tell of another. */
 static Status on_start(void *context, State *state) {
     const Training *t = context;
-    const char *path = config_init_weights(t->config);
-    char digest[DIGEST_TEXT];
-    if (!path)
-        return STATUS_OK;
-    TRY(weights_load(path, state));
-    TRY(digest_file(path, digest));
-    if (strcmp(digest, t->facts.weights_sha256) != 0)
-        return status_fail(STATUS_BAD_INPUT,
-                           "init_weights: %s has changed since the command began; start it again",
-                           path);
-    return STATUS_OK;
+    return run_weights_load(t->config, t->facts.weights_sha256, state);
 }
 
 static Status on_compiled(void *context, const Program *train) {
@@ -176,6 +165,17 @@ static Status on_curve(void *context, const CurveRow *row) {
     return STATUS_OK;
 }
 
+static Status on_step(void *context, const StepRow *row) {
+    const Training *t = context;
+    record_step(t->steps, row);
+    return output_flush("a run's steps.csv", t->steps);
+}
+
+static Status on_end(void *context, State *state, int64_t iterations) {
+    const Training *t = context;
+    return run_weights_save(t->output, t->facts.key, t->config, iterations, state);
+}
+
 static void on_progress(void *context, const TrainProgress *progress) {
     Training *t = context;
     if (t->hooks->progress)
@@ -184,16 +184,28 @@ static void on_progress(void *context, const TrainProgress *progress) {
         t->events_status = events_progress(t->events, progress);
 }
 
-static Status begin_logs(Training *t) {
-    const char *folder = t->hooks->logs.tensorboard;
-    return folder ? events_begin(folder, t->config, t->facts.key, &t->events) : STATUS_OK;
+static Status begin_logs(Training *t, TrainHooks *hooks) {
+    const SweepLogs *logs = &t->hooks->logs;
+    if (logs->tensorboard)
+        TRY(events_begin(logs->tensorboard, t->config, t->facts.key, &t->events));
+    if (logs->log_every)
+        TRY(output_begin_steps(t->output, t->facts.key, &t->steps));
+    t->spec.log_every = logs->log_every;
+    hooks->progress = t->hooks->progress || t->events ? on_progress : NULL;
+    hooks->step = t->steps ? on_step : NULL;
+    hooks->end = logs->save_weights ? on_end : NULL;
+    return STATUS_OK;
 }
 
 static Status end_logs(Training *t) {
     EventFile *events = t->events;
+    FILE *steps = t->steps;
     t->events = NULL;
+    t->steps = NULL;
+    Status status = output_end_curves(steps);
+    Status closed = event_file_close(events);
     TRY(t->events_status);
-    return event_file_close(events);
+    return status != STATUS_OK ? status : closed;
 }
 
 static Status write_run(FILE *file, void *context) {
@@ -224,8 +236,7 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
     CHECK(prepare(&t, source, backend, run->key));
     memcpy(t.facts.weights_sha256, run->weights_sha256, sizeof t.facts.weights_sha256);
     CHECK(output_begin_curves(&sweep->output, run->key, &t.curves));
-    CHECK(begin_logs(&t));
-    train_hooks.progress = hooks->progress || t.events ? on_progress : NULL;
+    CHECK(begin_logs(&t, &train_hooks));
     CHECK(train_run(&t.spec, t.net, backend, &train_hooks, result));
     CHECK(output_end_curves(t.curves));
     t.curves = NULL;
@@ -236,6 +247,8 @@ out:
     if (t.curves)
         fclose(t.curves);
     event_file_close(t.events);
+    if (t.steps)
+        fclose(t.steps);
     run_images_free(&t.images);
     net_destroy(t.net);
     return status;

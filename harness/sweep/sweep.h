@@ -29,8 +29,10 @@ typedef struct Sweep {
     int64_t threads_asked;
 } Sweep;
 
-/* What a run writes besides its rows. */
+/* What a run writes besides its rows. Nothing here changes a run, so it is no part of its key. */
 typedef struct SweepLogs {
+    bool save_weights;       /* at the end of a run that did not diverge */
+    int64_t log_every;       /* iterations between two rows of steps.csv; 0: none */
     const char *tensorboard; /* folder of the event files, one folder in it a run; NULL: none */
 } SweepLogs;
 

@@ -26,7 +26,7 @@ typedef struct Run {
     int32_t *clean; /* image numbers */
     int clean_count;
     WarmupState warmup;
-    Metrics since_eval, since_report;
+    Metrics since_eval, since_report, since_log;
     int64_t done, read;       /* iterations; those whose metrics have been read */
     double started, training; /* seconds: when it began; spent in training steps */
     TrainResult *result;
@@ -242,11 +242,16 @@ static bool due(const TrainSpec *spec, int64_t done) {
     return done == spec->iterations || (spec->eval_every && done % spec->eval_every == 0);
 }
 
+static bool due_to_log(const TrainSpec *spec, int64_t done) {
+    return spec->log_every && (done % spec->log_every == 0 || done == spec->iterations);
+}
+
 /* Reading waits for a device, so there it is done only where the sums are wanted. Whoever looks on
  * makes no difference, so that the same sums are formed. */
 static bool must_read(const Run *run) {
     return !run->state->backend->ops->metrics_wait || !run->warmup.over ||
-           run->done % PROGRESS_WINDOW == 0 || due(run->spec, run->done);
+           run->done % PROGRESS_WINDOW == 0 || due(run->spec, run->done) ||
+           due_to_log(run->spec, run->done);
 }
 
 static Status read_metrics(Run *run) {
@@ -254,11 +259,21 @@ static Status read_metrics(Run *run) {
     TRY(program_metrics(run->train, &metrics));
     add(&run->since_eval, &metrics);
     add(&run->since_report, &metrics);
+    add(&run->since_log, &metrics);
     warmup_feed(&run->spec->warmup, &run->warmup, metrics.errors, metrics.images);
     run->result->diverged = metrics.bad_batch > 0;
     run->result->iterations = run->result->diverged ? run->read + metrics.bad_batch : run->done;
     run->read = run->done;
     return STATUS_OK;
+}
+
+static Status log_step(Run *run, double lr) {
+    StepRow row = {.iteration = run->done,
+                   .lr = lr,
+                   .loss = mean_loss(&run->since_log),
+                   .error_pct = percent(&run->since_log)};
+    run->since_log = (Metrics){0};
+    return run->hooks->step(run->hooks->context, &row);
 }
 
 /* One iteration; *lr receives its rate. */
@@ -292,6 +307,8 @@ static Status train(Run *run) {
         TRY(step(run, &lr));
         if (result->diverged)
             break;
+        if (run->hooks->step && due_to_log(spec, i + 1))
+            TRY(log_step(run, lr));
         report(run, i + 1, lr);
         if (due(spec, i + 1))
             TRY(evaluate_now(run, i + 1, lr, &result->diverged));
@@ -308,6 +325,8 @@ Status train_run(const TrainSpec *spec, const Net *net, Backend *backend, const 
     Status status = set_up(&run, backend);
     if (status == STATUS_OK)
         status = train(&run);
+    if (status == STATUS_OK && !result->diverged && hooks->end)
+        status = hooks->end(hooks->context, run.state, run.done);
     result->seconds = clock_seconds() - run.started;
     result->images_per_s = (double)run.done * spec->batch / run.training;
     if (result->diverged)

@@ -39,7 +39,8 @@ typedef struct TrainSpec {
     uint64_t seed;
     BnEval bn_eval;
     Precision precision;
-    int clean_count; /* training images of the eval-mode train error; 0: TRAIN_CLEAN_DEFAULT */
+    int64_t log_every; /* iterations between two calls of TrainHooks.step; 0: never */
+    int clean_count;   /* training images of the eval-mode train error; 0: TRAIN_CLEAN_DEFAULT */
 } TrainSpec;
 
 /* Enough for a standard error of 0.6 points at 30 %; evaluating all 50,000 would cost more than
@@ -58,6 +59,13 @@ typedef struct CurveRow {
     double seconds;              /* since the run began, evaluations included */
 } CurveRow;
 
+/* The steps since the row before. */
+typedef struct StepRow {
+    int64_t iteration; /* done */
+    double lr;         /* of the last of them */
+    double loss, error_pct;
+} StepRow;
+
 typedef struct TrainProgress {
     int64_t iteration, iterations;
     double epoch, lr, loss, error_pct; /* of the last PROGRESS_WINDOW iterations */
@@ -73,6 +81,8 @@ typedef struct TrainHooks {
     Status (*start)(void *context, State *state);
     Status (*compiled)(void *context, const Program *train); /* before the first step; or NULL */
     Status (*curve)(void *context, const CurveRow *row);
+    Status (*step)(void *context, const StepRow *row);              /* or NULL */
+    Status (*end)(void *context, State *state, int64_t iterations); /* not diverged; or NULL */
     void (*progress)(void *context, const TrainProgress *progress); /* NULL: silent */
     const volatile sig_atomic_t *stop; /* not 0: end with STATUS_INTERRUPTED; may be NULL */
 } TrainHooks;
