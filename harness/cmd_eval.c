@@ -10,6 +10,7 @@
 #include "harness/sweep/images.h"
 #include "harness/sweep/key.h"
 #include "harness/train/evaluate.h"
+#include "harness/train/image_data.h"
 #include "harness/weights/weights.h"
 
 typedef struct EvalCall {
@@ -26,7 +27,7 @@ typedef struct Eval {
     Net *net;
     Backend *backend;
     State *state;
-    Dataset *data;
+    ImageData data;
     Program *program;
     int classes, done; /* images that have passed */
     float *logits;     /* test_count x classes; NULL: not asked for */
@@ -158,13 +159,8 @@ static Status open_data(Eval *eval) {
     const RunConfig *config = &eval->call->config;
     TRY(data_load(config->dataset, eval->call->data, &eval->source));
     TRY(run_images_choose(config, &eval->source, &eval->images));
-    DatasetSpec spec = {.count = eval->source.test.count,
-                        .shape = eval->source.test.shape,
-                        .bytes = eval->source.test.images,
-                        .labels = eval->source.test.labels,
-                        .mean = eval->images.normalization.mean,
-                        .scale = eval->images.normalization.scale};
-    return dataset_create(eval->backend, &spec, &eval->data);
+    return image_data_open(eval->backend, &eval->source.test, &eval->images.normalization,
+                           (int)config->test_resize, &eval->data);
 }
 
 static Status compile(Eval *eval) {
@@ -189,7 +185,7 @@ static Status compile(Eval *eval) {
 
 static void close_all(Eval *eval) {
     program_destroy(eval->program);
-    dataset_destroy(eval->data);
+    image_data_close(&eval->data);
     state_destroy(eval->state);
     backend_close(eval->backend);
     net_destroy(eval->net);
@@ -205,7 +201,7 @@ static Status run(const EvalCall *call) {
     CHECK(open_net(&eval));
     CHECK(open_data(&eval));
     CHECK(compile(&eval));
-    CHECK(evaluate_each(eval.program, eval.data, eval.images.test, eval.images.test_count,
+    CHECK(evaluate_each(eval.program, eval.data.data, eval.images.test, eval.images.test_count,
                         eval.logits ? keep_logits : NULL, &eval, &result));
     if (call->predictions)
         CHECK(whole_file_write(call->predictions, write_predictions, &eval));

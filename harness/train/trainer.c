@@ -6,6 +6,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/train/evaluate.h"
+#include "harness/train/image_data.h"
 #include "harness/train/sampler.h"
 
 /* Iterations between two progress reports, and the most that are done before the metrics are read:
@@ -18,8 +19,7 @@ typedef struct Run {
     const TrainHooks *hooks;
     const Net *net;
     State *state;
-    Dataset *train_data, *test_data;
-    float *train_mean, *test_mean; /* of resized images; else NULL */
+    ImageData train_data, test_data;
     Program *train, *eval, *recalibrate;
     Sampler *sampler;
     Sample *samples;
@@ -47,38 +47,6 @@ static double mean_loss(const Metrics *m) {
 }
 
 /* ---- set-up ---- */
-
-/* The mean image where the images are resized: it is the same in all of a channel (a mean image by
- * pixel is not offered for these). */
-static Status resized_mean(const Normalization *norm, const ImageSet *set, int resize,
-                           float **mean) {
-    size_t area = (size_t)resize * (size_t)resize;
-    size_t stored = (size_t)set->shape.h * (size_t)set->shape.w;
-    *mean = malloc((size_t)set->shape.c * area * sizeof **mean);
-    if (!*mean)
-        return status_fail(STATUS_NO_MEMORY, "no memory for a mean image of %dx%d", resize, resize);
-    for (size_t i = 0; i < (size_t)set->shape.c * area; i++)
-        (*mean)[i] = norm->mean[i / area * stored];
-    return STATUS_OK;
-}
-
-static Status make_dataset(Run *run, Backend *backend, const ImageSet *set, int resize,
-                           float **mean, Dataset **data) {
-    const Normalization *norm = run->spec->normalization;
-    DatasetSpec spec = {.count = set->count,
-                        .shape = set->shape,
-                        .resize_h = resize,
-                        .resize_w = resize,
-                        .bytes = set->images,
-                        .labels = set->labels,
-                        .mean = norm->mean,
-                        .scale = norm->scale};
-    if (resize) {
-        TRY(resized_mean(norm, set, resize, mean));
-        spec.mean = *mean;
-    }
-    return dataset_create(backend, &spec, data);
-}
 
 static Status compile(Run *run, Mode mode, int bn_group, Program **program) {
     ProgramSpec spec = {.mode = mode,
@@ -137,10 +105,10 @@ static Status set_up(Run *run, Backend *backend) {
     TRY(init_state(run->state, spec->init, spec->seed));
     if (run->hooks->start)
         TRY(run->hooks->start(run->hooks->context, run->state));
-    TRY(make_dataset(run, backend, spec->train_set, spec->resize, &run->train_mean,
-                     &run->train_data));
-    TRY(make_dataset(run, backend, spec->test_set, spec->test_resize, &run->test_mean,
-                     &run->test_data));
+    TRY(image_data_open(backend, spec->train_set, spec->normalization, spec->resize,
+                        &run->train_data));
+    TRY(image_data_open(backend, spec->test_set, spec->normalization, spec->test_resize,
+                        &run->test_data));
     TRY(compile_all(run));
     return run->hooks->compiled ? run->hooks->compiled(run->hooks->context, run->train) : STATUS_OK;
 }
@@ -148,10 +116,8 @@ static Status set_up(Run *run, Backend *backend) {
 static void tear_down(Run *run) {
     program_destroy(run->train);
     program_destroy(run->eval);
-    dataset_destroy(run->train_data);
-    dataset_destroy(run->test_data);
-    free(run->train_mean);
-    free(run->test_mean);
+    image_data_close(&run->train_data);
+    image_data_close(&run->test_data);
     state_destroy(run->state);
     sampler_destroy(run->sampler);
     free(run->samples);
@@ -166,7 +132,7 @@ static Status recalibrate(Run *run) {
     Evaluation ignored;
     int whole = run->clean_count / run->spec->batch * run->spec->batch;
     TRY(compile(run, MODE_RECALIBRATE, 0, &run->recalibrate));
-    Status status = evaluate(run->recalibrate, run->train_data, run->clean,
+    Status status = evaluate(run->recalibrate, run->train_data.data, run->clean,
                              whole ? whole : run->clean_count, &ignored);
     program_destroy(run->recalibrate);
     run->recalibrate = NULL;
@@ -180,10 +146,11 @@ static Status evaluate_all(Run *run, Evaluation *clean, Evaluation *test, Evalua
     *held = (Evaluation){.error_pct = NAN};
     if (spec->bn_eval == BN_EVAL_RECALIBRATED)
         TRY(recalibrate(run));
-    TRY(evaluate(run->eval, run->train_data, run->clean, run->clean_count, clean));
+    TRY(evaluate(run->eval, run->train_data.data, run->clean, run->clean_count, clean));
     if (spec->validation_count)
-        TRY(evaluate(run->eval, run->train_data, spec->validation, spec->validation_count, held));
-    return evaluate(run->eval, run->test_data, spec->test, spec->test_count, test);
+        TRY(evaluate(run->eval, run->train_data.data, spec->validation, spec->validation_count,
+                     held));
+    return evaluate(run->eval, run->test_data.data, spec->test, spec->test_count, test);
 }
 
 static double epoch_of(const Run *run, int64_t iteration) {
@@ -284,7 +251,7 @@ static Status step(Run *run, double *lr) {
         run->warmup.over ? schedule_rate(&spec->schedule, spec->lr, iteration) : spec->warmup.rate;
     double start = clock_seconds();
     TRY(sampler_batch(run->sampler, iteration, run->samples));
-    Batch batch = {.data = run->train_data,
+    Batch batch = {.data = run->train_data.data,
                    .samples = run->samples,
                    .count = sampler_count(run->sampler, iteration)};
     TRY(program_train_step(run->train, &batch, *lr));

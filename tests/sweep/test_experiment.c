@@ -188,11 +188,13 @@ static void keys(void **state) {
     assert_non_null(strstr(text, "\nschedule=32000:0.1 48000:0.01\nwarmup=none\nmomentum=0.9\n"));
     run_key(&a, "00", "", one);
     assert_int_equal(strlen(one), 16);
-    assert_string_equal(one, "1b93f30602bf0a71");
+    assert_string_equal(one, "81b9b5a348a89eae");
     b = a;
     run_key(&b, "00", "", two);
     assert_string_equal(one, two);
     run_key(&a, "01", "", two);
+    assert_string_not_equal(one, two);
+    run_key(&a, "00", "02", two);
     assert_string_not_equal(one, two);
     config_set(&b, "seed", "2");
     run_key(&b, "00", "", two);

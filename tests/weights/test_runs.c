@@ -38,7 +38,7 @@ static CsvTable table_of(const char *name) {
  * buffer is reused. */
 static const char *run(const char *out, const char *options) {
     static char folder[128];
-    char args[512], file[96];
+    char args[640], file[96];
     snprintf(args, sizeof args, "run e.csv --data d --no-plot --out %s %s", out, options);
     program_expect(args, 0, "runs.csv");
     snprintf(file, sizeof file, "%s/runs.csv", out);
@@ -73,7 +73,7 @@ static void assert_same_cell(const char *a, const char *b, const char *column) {
 
 /* What eval says of the weights is what the run said at its end. */
 static void eval_agrees(const char *out, const char *weights, const char *options) {
-    char args[512], expected[128];
+    char args[640], expected[128];
     char *loss = cell(out, "test_loss"), *percent = cell(out, "test_error_pct");
     snprintf(args, sizeof args,
              "eval --data d --dataset mnist --backend ref --batch 10 --set depth=8,width=4 "
@@ -127,7 +127,8 @@ static void starts_from_weights(void **state) {
     char *weights = path_in(run("saved", "--save-weights"), "weights.safetensors");
     snprintf(options, sizeof options,
              "--set init_weights=%s --set lr=0 --set iterations=1 --set weight_decay=0 "
-             "--set bn_eval=batch --save-weights",
+             "--set bn_eval=batch --set normalize=channel --set resize=32 --set test_resize=30 "
+             "--set input_size=28 --save-weights",
              weights);
     char *again = path_in(run("next", options), "weights.safetensors");
     TensorFile a, b;
@@ -142,7 +143,9 @@ static void starts_from_weights(void **state) {
     }
     tensor_file_free(&a);
     tensor_file_free(&b);
-    eval_agrees("next", again, "--set bn_eval=batch");
+    eval_agrees("next", again,
+                "--set bn_eval=batch,normalize=channel,resize=32,test_resize=30,"
+                "input_size=28");
     char *sum = cell("next", "init_weights_sha256"), *none = cell("saved", "init_weights_sha256");
     assert_int_equal(strlen(sum), 64);
     assert_string_equal(none, "");
