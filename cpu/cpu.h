@@ -94,10 +94,12 @@ typedef struct CpuProgram {
     size_t partial_count;
     int input; /* buffer of the gathered images, plain NCHW */
 
-    const Batch *batch; /* during forward */
-    const float *dy;    /* during backward, of a net without a loss */
-    int32_t *labels;    /* of the last forward */
-    double *image_loss; /* of the last forward */
+    const Batch *batch;  /* during forward */
+    const float *dy;     /* during backward, of a net without a loss */
+    int32_t *labels;     /* of the last forward */
+    int32_t *samples;    /* the numbers of its images */
+    uint32_t batch_step; /* its Batch.step */
+    double *image_loss;  /* of the last forward */
     double divisor;
     Metrics metrics;
     int64_t recalibrated; /* batches seen in MODE_RECALIBRATE */
@@ -111,7 +113,7 @@ typedef struct CpuOp {
 } CpuOp;
 
 extern const CpuOp cpu_conv2d, cpu_batch_norm, cpu_relu, cpu_add, cpu_sigmoid, cpu_multiply,
-    cpu_affine, cpu_zero_pad_subsample, cpu_max_pool, cpu_avg_pool, cpu_linear,
+    cpu_affine, cpu_dropout, cpu_zero_pad_subsample, cpu_max_pool, cpu_avg_pool, cpu_linear,
     cpu_softmax_cross_entropy, cpu_input;
 
 static inline CpuBackend *cpu_backend_of(Backend *backend) {

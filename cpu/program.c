@@ -13,6 +13,7 @@ static const CpuOp *const ops[OP_KINDS] = {
     [OP_SIGMOID] = &cpu_sigmoid,
     [OP_MULTIPLY] = &cpu_multiply,
     [OP_AFFINE] = &cpu_affine,
+    [OP_DROPOUT] = &cpu_dropout,
     [OP_ZERO_PAD_SUBSAMPLE] = &cpu_zero_pad_subsample,
     [OP_MAX_POOL] = &cpu_max_pool,
     [OP_AVG_POOL] = &cpu_avg_pool,
@@ -120,10 +121,12 @@ static Status program_allocate(State *state, const ProgramSpec *spec, CpuProgram
     program->plan = calloc((size_t)net->node_count, sizeof *program->plan);
     program->op = calloc((size_t)net->node_count, sizeof *program->op);
     program->labels = calloc((size_t)spec->max_batch, sizeof *program->labels);
+    program->samples = calloc((size_t)spec->max_batch, sizeof *program->samples);
     program->image_loss = calloc((size_t)spec->max_batch, sizeof *program->image_loss);
     Tap *taps = malloc(((size_t)spec->tap_count + 1) * sizeof *taps);
     program->base.spec.taps = taps;
-    if (!program->plan || !program->op || !program->labels || !program->image_loss || !taps)
+    if (!program->plan || !program->op || !program->labels || !program->samples ||
+        !program->image_loss || !taps)
         return status_fail(STATUS_NO_MEMORY, "no memory for a program of %s", net->title);
     if (spec->tap_count > 0)
         memcpy(taps, spec->taps, (size_t)spec->tap_count * sizeof *taps);
@@ -164,6 +167,7 @@ void cpu_program_destroy(Program *base) {
     free(program->scratch);
     free(program->partials);
     free(program->labels);
+    free(program->samples);
     free(program->image_loss);
     free(program);
 }
@@ -184,8 +188,11 @@ Status cpu_forward(Program *base, const Batch *batch) {
     CpuProgram *program = cpu_program_of(base);
     program->batch = batch;
     program->divisor = batch->divisor ? batch->divisor : batch->count;
-    for (int n = 0; n < batch->count; n++)
+    program->batch_step = (uint32_t)batch->step;
+    for (int n = 0; n < batch->count; n++) {
+        program->samples[n] = batch->samples[n].index;
         program->labels[n] = batch->data->spec.labels[batch->samples[n].index];
+    }
     Status status = run_steps(program, 0, program->forward_steps, batch->count);
     program->batch = NULL;
     if (status == STATUS_OK)

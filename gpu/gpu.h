@@ -179,8 +179,8 @@ typedef struct GpuOp {
 } GpuOp;
 
 extern const GpuOp gpu_input, gpu_conv2d, gpu_batch_norm, gpu_relu, gpu_add, gpu_sigmoid,
-    gpu_multiply, gpu_affine, gpu_zero_pad_subsample, gpu_max_pool, gpu_avg_pool, gpu_linear,
-    gpu_softmax_cross_entropy;
+    gpu_multiply, gpu_affine, gpu_dropout, gpu_zero_pad_subsample, gpu_max_pool, gpu_avg_pool,
+    gpu_linear, gpu_softmax_cross_entropy;
 
 static inline GpuBackend *gpu_backend_of(Backend *backend) {
     return (GpuBackend *)backend;

@@ -15,6 +15,7 @@ static const GpuOp *const ops[OP_KINDS] = {
     [OP_SIGMOID] = &gpu_sigmoid,
     [OP_MULTIPLY] = &gpu_multiply,
     [OP_AFFINE] = &gpu_affine,
+    [OP_DROPOUT] = &gpu_dropout,
     [OP_ZERO_PAD_SUBSAMPLE] = &gpu_zero_pad_subsample,
     [OP_MAX_POOL] = &gpu_max_pool,
     [OP_AVG_POOL] = &gpu_avg_pool,

@@ -26,6 +26,7 @@ static void fill_control(const GpuProgram *program, const Batch *batch, StepCont
     const GpuDataset *data = (const GpuDataset *)batch->data;
     int divisor = batch->divisor ? batch->divisor : batch->count;
     control->count = batch->count;
+    control->step = (uint32_t)batch->step;
     control->loss_gradient = (float)(1.0 / divisor);
     control->running_keep = (float)kept(program);
     control->data_h = dataset_shape(&data->base.spec).h;

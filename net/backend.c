@@ -117,6 +117,9 @@ static Status check_batch(const Program *program, const Batch *batch) {
                            batch->count, spec->bn_group);
     if (batch->divisor < 0)
         return status_fail(STATUS_BAD_INPUT, "a loss divisor of %d images", batch->divisor);
+    if (batch->step < 0 || batch->step > UINT32_MAX)
+        return status_fail(STATUS_BAD_INPUT, "step %lld of a batch: steps go from 0 to 2^32 - 1",
+                           (long long)batch->step);
     if (batch->data->backend != program->state->backend)
         return status_fail(STATUS_BAD_INPUT, "the data set lives on another backend");
     if (data->shape.c != net->nodes[0].out.c)

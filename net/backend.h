@@ -109,6 +109,7 @@ typedef struct ProgramSpec {
     Precision precision;
     int bn_group;    /* images per batch-norm group, in batch order; 0: the whole batch. Running
                         statistics take the mean over groups. Divides every batch given. */
+    uint64_t seed;   /* of what the program draws: dropout, in MODE_TRAIN */
     const Tap *taps; /* copied */
     int tap_count;
 } ProgramSpec;
@@ -122,6 +123,8 @@ typedef struct Batch {
     const Sample *samples;
     int count;
     int divisor;
+    int64_t step; /* which training step, from 0 to 2^32 - 1: dropout draws anew in each. Passes
+                     with the same step, seed and images drop the same elements. */
 } Batch;
 
 /* Sums since the last program_metrics(). */

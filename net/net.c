@@ -208,6 +208,18 @@ int net_affine(Net *net, const char *name, int x, double scale, double shift) {
     return add_node(net);
 }
 
+int net_dropout(Net *net, const char *name, int x, double probability) {
+    Node *node = new_reader(net, OP_DROPOUT, name, x);
+    if (!node)
+        return -1;
+    if (!(probability >= 0 && probability < 1))
+        return refuse(net, STATUS_BAD_INPUT,
+                      "node '%s' (dropout): probability %g must be at least 0 and less than 1",
+                      name, probability);
+    node->probability = probability;
+    return add_node(net);
+}
+
 /* An elementwise operation on two inputs of one shape; the advice ends the message when they
  * differ. */
 static int add_pair(Net *net, OpKind op, const char *name, int a, int b, const char *advice) {
@@ -316,6 +328,7 @@ const char *op_name(OpKind op) {
         [OP_SIGMOID] = "sigmoid",
         [OP_MULTIPLY] = "multiply",
         [OP_AFFINE] = "affine",
+        [OP_DROPOUT] = "dropout",
         [OP_ZERO_PAD_SUBSAMPLE] = "zero_pad_subsample",
         [OP_MAX_POOL] = "max_pool",
         [OP_AVG_POOL] = "avg_pool",

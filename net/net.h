@@ -28,8 +28,9 @@ typedef enum OpKind {
     OP_RELU,
     OP_ADD,
     OP_SIGMOID,
-    OP_MULTIPLY,           /* a gate: elementwise */
-    OP_AFFINE,             /* scale and shift by constants */
+    OP_MULTIPLY, /* a gate: elementwise */
+    OP_AFFINE,   /* scale and shift by constants */
+    OP_DROPOUT,
     OP_ZERO_PAD_SUBSAMPLE, /* option A shortcut: every stride-th pixel, zero channels added */
     OP_MAX_POOL,
     OP_AVG_POOL, /* zeros of the padding count in the mean, as PyTorch's default */
@@ -79,6 +80,7 @@ typedef struct Node {
     Window window;                 /* convolution, pooling, subsample (stride only) */
     int channels_before;           /* OP_ZERO_PAD_SUBSAMPLE: zero channels put in front */
     double scale, shift;           /* OP_AFFINE */
+    double probability;            /* OP_DROPOUT: of becoming 0 */
     int weight, bias;              /* parameter ids (conv, linear, batch norm); -1: none */
     int running_mean, running_var; /* parameter ids (batch norm); -1: none */
 } Node;
@@ -116,6 +118,9 @@ int net_relu(Net *net, const char *name, int x);
 int net_sigmoid(Net *net, const char *name, int x);
 /* y = scale x + shift with finite constants: scale 0.5 halves a branch; -1 and 1 give 1 - x. */
 int net_affine(Net *net, const char *name, int x, double scale, double shift);
+/* MODE_TRAIN: y = 0 with the probability, which is at least 0 and less than 1, else
+ * x / (1 - probability); every other mode: y = x. net/dropout.h says which elements become 0. */
+int net_dropout(Net *net, const char *name, int x, double probability);
 int net_add(Net *net, const char *name, int a, int b);
 /* y = a b, elementwise; both of the same shape. */
 int net_multiply(Net *net, const char *name, int a, int b);

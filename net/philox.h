@@ -27,7 +27,7 @@ typedef enum PhiloxStream {
     STREAM_AUGMENT = 3, /* {stream, epoch, sample, 0} */
     STREAM_SPLIT = 4,   /* {stream, 0, position / 4, block} */
     STREAM_TEST = 5,    /* inputs of tests and benchmarks */
-    STREAM_DROPOUT = 6, /* reserved: {stream + node << 8, step, sample, block} */
+    STREAM_DROPOUT = 6, /* {stream + (node << 8), step, sample, block}: net/dropout.h */
 } PhiloxStream;
 
 PHILOX_FN Philox philox(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3) {

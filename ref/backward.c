@@ -64,6 +64,9 @@ static void run_node(RefProgram *program, int id, int count) {
     case OP_AFFINE:
         ref_affine_backward(dx, dy, values, node->scale);
         break;
+    case OP_DROPOUT:
+        ref_dropout_backward(dx, dy, program->factor[id], values);
+        break;
     case OP_ZERO_PAD_SUBSAMPLE:
         ref_zero_pad_subsample_backward(dx, dy, count, in, out, node->window.stride,
                                         node->channels_before);

@@ -58,6 +58,17 @@ static void batch_norm(RefProgram *program, int id, const double *x, int count) 
         update_running(program, id, count / group, (double)group * node->out.h * node->out.w);
 }
 
+/* The factors are kept: backward needs them again. */
+static void dropout(RefProgram *program, int id, const double *x, int count) {
+    const Node *node = &program->base.state->net->nodes[id];
+    size_t image = shape_count(node->out);
+    double probability = program->base.spec.mode == MODE_TRAIN ? node->probability : 0;
+    for (int n = 0; n < count; n++)
+        ref_dropout_factors(program->factor[id] + (size_t)n * image, node->out, id, probability,
+                            program->base.spec.seed, program->step, program->samples[n]);
+    ref_dropout_forward(program->value[id], x, program->factor[id], (size_t)count * image);
+}
+
 static void loss(RefProgram *program, int id, const double *x, int count) {
     Metrics *sums = &program->sums;
     ref_softmax_cross_entropy_forward(program->value[id], program->probabilities, &sums->errors, x,
@@ -98,6 +109,9 @@ static void run_node(RefProgram *program, int id, int count) {
         break;
     case OP_AFFINE:
         ref_affine_forward(y, x, values, node->scale, node->shift);
+        break;
+    case OP_DROPOUT:
+        dropout(program, id, x, count);
         break;
     case OP_ZERO_PAD_SUBSAMPLE:
         ref_zero_pad_subsample_forward(y, x, count, in, out, node->window.stride,

@@ -18,8 +18,11 @@ typedef struct RefProgram {
     int **index;       /* [node]: a max-pool's winners */
     double **mean;     /* [node]: a batch norm's means, [group][C] */
     double **var;
+    double **factor;       /* [node]: a dropout's, max_batch outputs */
     double *probabilities; /* of the loss node */
     int32_t *labels;
+    int32_t *samples; /* numbers of the images in their data set */
+    uint32_t step;
     int divisor;
     double last_loss; /* sum of the last forward */
     Metrics sums;

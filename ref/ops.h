@@ -41,6 +41,12 @@ void ref_multiply_backward(double *da, const double *dy, const double *b, size_t
 void ref_affine_forward(double *y, const double *x, size_t count, double scale, double shift);
 void ref_affine_backward(double *dx, const double *dy, size_t count, double scale);
 
+/* The factors of one image's elements. */
+void ref_dropout_factors(double *factor, Shape shape, int node, double probability, uint64_t seed,
+                         uint32_t step, int32_t sample);
+void ref_dropout_forward(double *y, const double *x, const double *factor, size_t count);
+void ref_dropout_backward(double *dx, const double *dy, const double *factor, size_t count);
+
 void ref_zero_pad_subsample_forward(double *y, const double *x, int N, Shape in, Shape out,
                                     int stride, int before);
 void ref_zero_pad_subsample_backward(double *dx, const double *dy, int N, Shape in, Shape out,

@@ -16,6 +16,8 @@ static bool allocate_node(RefProgram *program, int id) {
     bool good = program->value[id] && program->gradient[id];
     if (node->op == OP_MAX_POOL)
         good = (program->index[id] = calloc(count, sizeof(int))) && good;
+    if (node->op == OP_DROPOUT)
+        good = (program->factor[id] = calloc(count, sizeof(double))) && good;
     if (node->op == OP_BATCH_NORM) {
         size_t groups = (size_t)(spec->bn_group ? spec->max_batch / spec->bn_group : 1);
         program->mean[id] = calloc(groups * (size_t)node->out.c, sizeof(double));
@@ -37,9 +39,11 @@ static bool allocate(RefProgram *program) {
     program->index = calloc(nodes, sizeof(int *));
     program->mean = calloc(nodes, sizeof(double *));
     program->var = calloc(nodes, sizeof(double *));
+    program->factor = calloc(nodes, sizeof(double *));
+    program->samples = calloc((size_t)program->base.spec.max_batch, sizeof(int32_t));
     program->labels = calloc((size_t)program->base.spec.max_batch, sizeof(int32_t));
     if (!program->value || !program->gradient || !program->index || !program->mean ||
-        !program->var || !program->labels)
+        !program->var || !program->factor || !program->samples || !program->labels)
         return false;
     for (size_t id = 0; id < nodes; id++)
         if (!allocate_node(program, (int)id))
@@ -84,6 +88,8 @@ void ref_program_destroy(Program *base) {
     free_all(program->index, nodes);
     free_all(program->mean, nodes);
     free_all(program->var, nodes);
+    free_all(program->factor, nodes);
+    free(program->samples);
     free(program->labels);
     free(program->probabilities);
     free((void *)base->spec.taps);
@@ -93,6 +99,9 @@ void ref_program_destroy(Program *base) {
 Status ref_forward(Program *base, const Batch *batch) {
     RefProgram *program = (RefProgram *)base;
     program->divisor = batch->divisor ? batch->divisor : batch->count;
+    program->step = (uint32_t)batch->step;
+    for (int n = 0; n < batch->count; n++)
+        program->samples[n] = batch->samples[n].index;
     ref_gather(program->value[0], program->labels, batch, base->state->net->nodes[0].out);
     ref_run_forward(program, batch->count);
     return STATUS_OK;
@@ -102,6 +111,9 @@ Status ref_forward_values(Program *base, const double *x, const int32_t *labels,
                           int divisor) {
     RefProgram *program = (RefProgram *)base;
     program->divisor = divisor ? divisor : count;
+    program->step = 0;
+    for (int n = 0; n < count; n++)
+        program->samples[n] = n;
     base->last_count = count;
     memcpy(program->value[0], x,
            (size_t)count * shape_count(base->state->net->nodes[0].out) * sizeof *x);

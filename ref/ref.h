@@ -10,7 +10,7 @@ extern const BackendOps ref_backend;
  * section as in the contract. */
 double *ref_state_values(State *state, Section section, int param);
 /* Runs forward on x (count x C x H x W) instead of a data set; labels may be NULL without a loss.
- */
+ * For dropout the images have the numbers 0, 1, ... and the step is 0. */
 Status ref_forward_values(Program *program, const double *x, const int32_t *labels, int count,
                           int divisor);
 /* The Program's own arrays of a node's output and of its gradient, NCHW; count x K x P x Q. */

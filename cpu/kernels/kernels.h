@@ -39,6 +39,18 @@ typedef struct BnPlane {
     BnMask mask;
 } BnPlane;
 
+/* One plane's draws; see net/dropout.h. */
+typedef struct DropoutPlane {
+    uint64_t seed;
+    int node;
+    uint32_t step;
+    int32_t sample;
+    uint32_t quads, first_quad; /* of a pixel; of this plane's channels */
+    int pixels;
+    uint32_t threshold;
+    float scale; /* of what stays */
+} DropoutPlane;
+
 /* Sizes of a pooling's planes. */
 typedef struct PoolShape {
     int h, w, p, q; /* in H x W, out P x Q */
@@ -77,6 +89,8 @@ typedef struct Kernels {
     /* one plane of n floats, whose first `lanes` channels of B are in use; the others become 0 */
     void (*sigmoid)(float *y, const float *x, size_t n, int lanes);
     void (*affine)(float *y, const float *x, size_t n, int lanes, float scale, float shift);
+    /* dropout.c: y = 0 or scale x */
+    void (*dropout)(float *y, const float *x, const DropoutPlane *plane);
     /* pool.c: index is r * S + s of the winner; or NULL */
     void (*max_pool)(float *y, int32_t *index, const float *x, const PoolShape *shape);
     void (*max_pool_backward)(float *dx, const float *dy, const int32_t *index,

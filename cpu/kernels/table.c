@@ -15,6 +15,7 @@ void KERNEL(product)(float *, const float *, const float *, size_t);
 void KERNEL(sigmoid_backward)(float *, const float *, const float *, size_t);
 void KERNEL(sigmoid)(float *, const float *, size_t, int);
 void KERNEL(affine)(float *, const float *, size_t, int, float, float);
+void KERNEL(dropout)(float *, const float *, const DropoutPlane *);
 void KERNEL(max_pool)(float *, int32_t *, const float *, const PoolShape *);
 void KERNEL(max_pool_backward)(float *, const float *, const int32_t *, const PoolShape *);
 void KERNEL(avg_pool)(float *, const float *, const PoolShape *);
@@ -39,6 +40,7 @@ const Kernels KERNEL(kernels) = {
     .sigmoid_backward = KERNEL(sigmoid_backward),
     .sigmoid = KERNEL(sigmoid),
     .affine = KERNEL(affine),
+    .dropout = KERNEL(dropout),
     .max_pool = KERNEL(max_pool),
     .max_pool_backward = KERNEL(max_pool_backward),
     .avg_pool = KERNEL(avg_pool),

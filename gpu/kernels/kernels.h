@@ -33,6 +33,7 @@ typedef struct UpdateControl {
 typedef struct StepControl {
     UpdateControl update;
     int32_t count;          /* images of the batch */
+    uint32_t step;          /* Batch.step */
     float loss_gradient;    /* 1 / divisor */
     float running_keep;     /* how much of a running statistic stays */
     int32_t data_h, data_w; /* as cropped and normalised: resized, if they are */
@@ -169,6 +170,22 @@ cudaError_t tap_norm_value(cudaStream_t stream, bool is_half, float *out, const 
 /* g0 (+ g1), where y is not NULL only where y > 0. */
 cudaError_t tap_gradient(cudaStream_t stream, bool is_half, float *out, const void *g0,
                          const void *g1, const void *y, size_t n);
+
+/* ---- dropout.cu ---- */
+
+typedef struct DropoutArgs {
+    void *y; /* the gradients, backward */
+    const void *x;
+    int max_batch, node;
+    Shape shape; /* not padded */
+    uint64_t seed;
+    uint32_t threshold;
+    float scale; /* of what stays */
+    const StepControl *control;
+} DropoutArgs;
+
+/* y = 0 or scale x, as net/dropout.h says; 0 beyond the batch. */
+cudaError_t dropout_apply(cudaStream_t stream, bool is_half, const DropoutArgs *args);
 
 /* ---- pool.cu ---- */
 

@@ -111,6 +111,19 @@ static void gate(Net *net) {
     net_add(net, "add", net_multiply(net, "gated", f, g), kept);
 }
 
+static void dropout(Net *net) {
+    net_dropout(net, "dropout", lifted(net, 5), 0.5);
+}
+
+static void dropout_input(Net *net) {
+    net_dropout(net, "dropout", input(net), 0.25);
+}
+
+static void dropout_wide(Net *net) { /* draws that a vector of channels shares, and two nodes */
+    int x = net_dropout(net, "drop1", lifted(net, 18), 0.3);
+    net_dropout(net, "drop2", net_conv2d(net, "conv", x, 21, 3, 2, 1, false), 0.6);
+}
+
 static void batch_norm_add(Net *net) { /* an addition without a ReLU behind it */
     int x = lifted(net, 3);
     net_add(net, "add", x,
@@ -234,6 +247,15 @@ static void gated(Net *net) {
     net_softmax_cross_entropy(net, "loss", y);
 }
 
+/* A dropout shortcut, and dropout between the pool and the classifier. */
+static void dropped(Net *net) {
+    int x = lifted(net, 18);
+    int y = net_batch_norm(net, "bn", net_conv2d(net, "conv", x, 18, 3, 1, 1, false));
+    y = net_relu(net, "relu", net_add(net, "add", y, net_dropout(net, "shortcut", x, 0.5)));
+    y = net_dropout(net, "drop", net_global_avg_pool(net, "pool", y), 0.2);
+    net_softmax_cross_entropy(net, "loss", net_linear(net, "fc", y, 5, true));
+}
+
 static const Case cases[] = {
     {"conv_input", 3, 0, conv_input},
     {"conv_3x3", 3, 0, conv_3x3},
@@ -257,6 +279,9 @@ static const Case cases[] = {
     {"affine", 3, 0, affine},
     {"affine_input", 3, 0, affine_input},
     {"gate", 4, 2, gate},
+    {"dropout", 3, 0, dropout},
+    {"dropout_input", 3, 0, dropout_input},
+    {"dropout_wide", 3, 0, dropout_wide},
     {"batch_norm_add", 3, 0, batch_norm_add},
     {"batch_norm_twice_read", 4, 2, batch_norm_twice_read},
     {"subsample_append", 3, 0, subsample_append},
@@ -273,6 +298,7 @@ static const Case cases[] = {
     {"stem", 4, 0, stem},
     {"tails", 4, 2, tails},
     {"gated", 4, 0, gated},
+    {"dropped", 4, 2, dropped},
     {"plain_8", 4, 0, plain_8},
     {"resnet_8_a", 4, 0, resnet_8_a},
     {"resnet_8_a_both", 4, 0, resnet_8_a_both},

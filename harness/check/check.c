@@ -22,6 +22,7 @@ static ProgramSpec program_of(const Work *work, Mode mode, const Tap *taps, int 
     return (ProgramSpec){.mode = mode,
                          .max_batch = work->test->batch,
                          .bn_group = work->test->bn_group,
+                         .seed = RIG_SEED,
                          .taps = taps,
                          .tap_count = tap_count};
 }
@@ -104,7 +105,7 @@ static Status run_program(Rig *rig, Program *program) {
     Batch batch = rig_batch(rig);
     TRY(program_forward(program, &batch));
     TRY(program_backward(program, rig_dy(rig)));
-    for (int step = 0; net_has_loss(rig->net) && step < BIT_STEPS; step++)
+    for (; net_has_loss(rig->net) && batch.step < BIT_STEPS; batch.step++)
         TRY(program_train_step(program, &batch, 0.01));
     return STATUS_OK;
 }

@@ -51,6 +51,7 @@ Status pair_backward(Pair *pair) {
 
 Status pair_train_step(Pair *pair, double lr) {
     Batch fast = rig_batch(&pair->fast), slow = rig_batch(&pair->slow);
+    fast.step = slow.step = pair->steps++;
     TRY(program_train_step(pair->fast_program, &fast, lr));
     return program_train_step(pair->slow_program, &slow, lr);
 }

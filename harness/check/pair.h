@@ -25,7 +25,8 @@ typedef struct Pair {
     Rig fast, slow; /* the backend under test and the oracle */
     Program *fast_program, *slow_program;
     Precision precision;
-    int batch; /* for tolerances: 0 for a case of the table */
+    int64_t steps; /* of training, done */
+    int batch;     /* for tolerances: 0 for a case of the table */
 } Pair;
 
 /* program's precision is not looked at; optimizer NULL: SGD without momentum. pair_close() also

@@ -6,6 +6,9 @@
 
 enum { RIG_BATCH_MAX = 128 };
 
+/* ProgramSpec.seed of programs that are compared. */
+#define RIG_SEED UINT64_C(0x9e3779b97f4a7c15)
+
 typedef struct Rig {
     Net *net;         /* borrowed */
     Backend *backend; /* borrowed */

@@ -32,6 +32,14 @@ static int subsample(Net *net, const char *name, int x) {
     return net_zero_pad_subsample(net, name, x, 2 * net->nodes[x].out.c, 2, 0);
 }
 
+static int sigmoid(Net *net, const char *name, int x) {
+    return net_sigmoid(net, name, x);
+}
+
+static int dropout(Net *net, const char *name, int x) {
+    return net_dropout(net, name, x, 0.5);
+}
+
 static int max_pool(Net *net, const char *name, int x) {
     return net_max_pool(net, name, x, 3, 2, 1);
 }
@@ -55,6 +63,8 @@ static const SpeedOp ops[] = {
     {"batch norm + ReLU", {16, 32, 32}, 2, batch_norm_relu},
     {"batch norm + ReLU", {64, 8, 8}, 2, batch_norm_relu},
     {"zero-pad subsample", {16, 32, 32}, 1, subsample},
+    {"sigmoid", {16, 32, 32}, 2, sigmoid},
+    {"dropout", {16, 32, 32}, 2, dropout},
     {"max pool 3x3 / 2", {16, 32, 32}, 1, max_pool},
     {"global average pool", {64, 8, 8}, 1, global_avg_pool},
     {"linear 512 -> 1000", {512, 1, 1}, 1, classifier},

@@ -37,6 +37,7 @@ struct Bench {
     int32_t *labels;
     float *scale;
     Sample *samples;
+    int64_t steps; /* done: each draws its own dropout */
 };
 
 /* ---- input ---- */
@@ -118,11 +119,12 @@ void bench_destroy(Bench *bench) {
     free(bench);
 }
 
-static Status compiled(State *state, BenchPhase phase, Precision precision, int batch,
-                       Program **program) {
+static Status compiled(const BenchSpec *bench, State *state, BenchPhase phase, Precision precision,
+                       int batch, Program **program) {
     ProgramSpec spec = {.mode = phase == BENCH_TRAIN ? MODE_TRAIN : MODE_EVAL,
                         .max_batch = batch,
-                        .precision = precision};
+                        .precision = precision,
+                        .seed = bench->seed};
     return program_compile(state, &spec, program);
 }
 
@@ -196,13 +198,14 @@ Status bench_verify(Bench *bench, double *worst) {
     Program *slow = NULL;
     Status status = STATUS_OK;
     if (!bench->train)
-        TRY(compiled(bench->state, BENCH_TRAIN, bench->spec.precision, bench->spec.batch,
-                     &bench->train));
+        TRY(compiled(&bench->spec, bench->state, BENCH_TRAIN, bench->spec.precision,
+                     bench->spec.batch, &bench->train));
     CHECK(backend_open("ref", &options, &ref));
     CHECK(state_create(ref, bench->net, &optimizer, &oracle));
     CHECK(init_state(oracle, INIT_HE_FAN_IN, bench->spec.seed));
     CHECK(make_dataset(bench, ref, &data));
-    CHECK(compiled(oracle, BENCH_TRAIN, PRECISION_FP64, bench->spec.verify_count, &slow));
+    CHECK(compiled(&bench->spec, oracle, BENCH_TRAIN, PRECISION_FP64, bench->spec.verify_count,
+                   &slow));
     CHECK(compare_steps(bench, oracle, slow, data, worst));
     CHECK(init_state(bench->state, INIT_HE_FAN_IN, bench->spec.seed));
 out:
@@ -216,17 +219,21 @@ out:
 Status bench_account(Bench *bench, int steps, Account *account) {
     Batch batch = {.data = bench->data, .samples = bench->samples, .count = bench->spec.batch};
     if (!bench->train)
-        TRY(compiled(bench->state, BENCH_TRAIN, bench->spec.precision, bench->spec.batch,
-                     &bench->train));
+        TRY(compiled(&bench->spec, bench->state, BENCH_TRAIN, bench->spec.precision,
+                     bench->spec.batch, &bench->train));
     for (int i = 0; i < steps; i++)
-        TRY(program_train_step(bench->train, &batch, 0.01));
+        batch.step = bench->steps++;
+    TRY(program_train_step(bench->train, &batch, 0.01));
     return program_account(bench->train, account);
 }
 
 /* ---- timing ---- */
 
 static Status run_step(Bench *bench, BenchPhase phase) {
-    Batch batch = {.data = bench->data, .samples = bench->samples, .count = bench->spec.batch};
+    Batch batch = {.data = bench->data,
+                   .samples = bench->samples,
+                   .count = bench->spec.batch,
+                   .step = bench->steps++};
     return phase == BENCH_TRAIN ? program_train_step(bench->train, &batch, 0.01)
                                 : program_forward(bench->infer, &batch);
 }
@@ -292,7 +299,8 @@ Status bench_time(Bench *bench, BenchPhase phase, BenchRow *row) {
     if (!ms)
         CHECK(status_fail(STATUS_NO_MEMORY, "no memory for %d timings", bench->spec.steps));
     if (!*program)
-        CHECK(compiled(bench->state, phase, bench->spec.precision, bench->spec.batch, program));
+        CHECK(compiled(&bench->spec, bench->state, phase, bench->spec.precision, bench->spec.batch,
+                       program));
     CHECK(stopwatch_open(&watch, bench->backend, bench->spec.steps + 1));
     CHECK(time_steps(bench, phase, *program, &watch, ms));
     fill_row(bench, phase, ms, row);

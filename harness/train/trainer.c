@@ -52,7 +52,8 @@ static Status compile(Run *run, Mode mode, int bn_group, Program **program) {
     ProgramSpec spec = {.mode = mode,
                         .max_batch = run->spec->batch,
                         .precision = run->spec->precision,
-                        .bn_group = bn_group};
+                        .bn_group = bn_group,
+                        .seed = run->spec->seed};
     return program_compile(run->state, &spec, program);
 }
 
@@ -253,7 +254,8 @@ static Status step(Run *run, double *lr) {
     TRY(sampler_batch(run->sampler, iteration, run->samples));
     Batch batch = {.data = run->train_data.data,
                    .samples = run->samples,
-                   .count = sampler_count(run->sampler, iteration)};
+                   .count = sampler_count(run->sampler, iteration),
+                   .step = iteration};
     TRY(program_train_step(run->train, &batch, *lr));
     run->done++;
     if (must_read(run))

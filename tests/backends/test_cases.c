@@ -182,6 +182,7 @@ static void ten_steps_match(void **state) {
         Batch fast = rig_batch(&pair.fast), slow = rig_batch(&pair.slow);
         for (int step = 0; step < STEPS; step++) {
             double lr = rate_of(&optimizers[k], step);
+            fast.step = slow.step = step;
             OK(program_train_step(pair.fast_program, &fast, lr));
             OK(program_train_step(pair.slow_program, &slow, lr));
             assert_same_metrics(&pair);
@@ -206,7 +207,7 @@ static float *trained_bits(const Case *test, bool tapped, size_t *count) {
         taps[tap_count++] = (Tap){id, TAP_VALUE};
     Program *program = rig_program(&rig, MODE_TRAIN, test->bn_group, taps, tap_count);
     Batch batch = rig_batch(&rig);
-    for (int step = 0; step < 3; step++)
+    for (batch.step = 0; batch.step < 3; batch.step++)
         OK(program_train_step(program, &batch, 0.01));
     *count = net->learned_count + net->statistic_count;
     float *all = malloc(*count * sizeof *all), *to = all;

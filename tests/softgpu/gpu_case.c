@@ -61,6 +61,7 @@ static Status compile(GpuCase *run, const Case *test, Precision precision) {
                         .max_batch = test->batch,
                         .precision = precision,
                         .bn_group = test->bn_group,
+                        .seed = RIG_SEED,
                         .taps = taps,
                         .tap_count = 2};
     TRY(program_compile(run->rig.state, &spec, &run->train));
@@ -73,7 +74,7 @@ static Status compile(GpuCase *run, const Case *test, Precision precision) {
 /* Three steps: run one by one, captured, replayed. */
 static Status train(GpuCase *run) {
     Batch batch = rig_batch(&run->rig);
-    for (int step = 0; step < 3; step++)
+    for (batch.step = 0; batch.step < 3; batch.step++)
         TRY(program_train_step(run->train, &batch, 0.01));
     TRY(keep_metrics(run, run->train));
     TRY(program_forward(run->train, &batch));

@@ -39,6 +39,7 @@ Program *rig_program(Rig *rig, Mode mode, int bn_group, const Tap *taps, int tap
                         .max_batch = rig->batch,
                         .precision = rig->backend->ops->native,
                         .bn_group = bn_group,
+                        .seed = RIG_SEED,
                         .taps = taps,
                         .tap_count = tap_count};
     Program *program;

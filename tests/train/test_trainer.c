@@ -116,8 +116,9 @@ static TrainResult trained(Problem *p) {
 
 /* ---- the same by hand ---- */
 
-static Program *compiled(State *state, Mode mode) {
-    ProgramSpec spec = {.mode = mode, .max_batch = BATCH, .precision = PRECISION_FP64};
+static Program *compiled(State *state, Mode mode, uint64_t seed) {
+    ProgramSpec spec = {
+        .mode = mode, .max_batch = BATCH, .precision = PRECISION_FP64, .seed = seed};
     Program *program;
     OK(program_compile(state, &spec, &program));
     return program;
@@ -155,11 +156,12 @@ static Evaluation by_hand(Problem *p, int steps, Mode mode) {
     Sampler *sampler;
     OK(sampler_create(&order, &sampler));
     Dataset *train = dataset(p, &p->train), *test = dataset(p, &p->test);
-    Program *program = compiled(state, MODE_TRAIN), *eval = compiled(state, mode);
+    Program *program = compiled(state, MODE_TRAIN, p->spec.seed),
+            *eval = compiled(state, mode, p->spec.seed);
     for (int t = 0; t < steps; t++) {
         Sample samples[BATCH];
         OK(sampler_batch(sampler, t, samples));
-        Batch batch = {.data = train, .samples = samples, .count = BATCH};
+        Batch batch = {.data = train, .samples = samples, .count = BATCH, .step = t};
         OK(program_train_step(program, &batch, t < 4 ? 0.05 : 0.05 * 0.1));
     }
     Evaluation evaluation;
@@ -191,6 +193,23 @@ static void reports_what_the_plain_calls_give(void **state) {
     assert_true(result.last.test_loss == p->rows[2].test_loss);
     assert_true(p->rows[2].lr == 0.05 * 0.1);
     assert_true(fabs(p->rows[2].epoch - 35.0 / 24) < 1e-12);
+}
+
+/* The seed and the iteration reach what draws within the net. */
+static void dropout_draws_by_seed_and_iteration(void **state) {
+    Problem *p = *state;
+    Net *net = net_create("dropout");
+    int x = net_conv2d(net, "conv", net_input(net, shape), 4, 3, 1, 1, true);
+    x = net_dropout(net, "dropout", net_relu(net, "relu", x), 0.5);
+    net_softmax_cross_entropy(net, "loss", net_linear(net, "fc", x, CLASSES, true));
+    OK(net_finish(net));
+    net_destroy(p->net);
+    p->net = net;
+    trained(p);
+    for (int i = 0; i < p->row_count; i++) {
+        Evaluation want = by_hand(p, (int)p->rows[i].iteration, MODE_EVAL);
+        assert_true(p->rows[i].test_loss == want.loss);
+    }
 }
 
 static void evaluates_with_the_statistics_asked_for(void **state) {
@@ -334,6 +353,7 @@ static void warm_up_uses_its_own_rate(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reports_what_the_plain_calls_give, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(dropout_draws_by_seed_and_iteration, set_up, tear_down),
         cmocka_unit_test_setup_teardown(evaluates_with_the_statistics_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(recalibration_leaves_training_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_same_seed_gives_the_same_rows, set_up, tear_down),

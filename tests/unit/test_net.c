@@ -118,6 +118,14 @@ static void builders_say_which_node_and_why(void **state) {
     net_affine(net, "half", x, 0.5, NAN);
     assert_refused(net, "'half' (affine)", "shift nan");
 
+    const double not_below_1[] = {1, -0.1, NAN};
+    for (int i = 0; i < 3; i++) {
+        net = net_create("t");
+        x = net_input(net, (Shape){3, 4, 4});
+        net_dropout(net, "drop", x, not_below_1[i]);
+        assert_refused(net, "'drop' (dropout)", "less than 1");
+    }
+
     net = net_create("t");
     x = net_input(net, (Shape){8, 4, 4});
     net_zero_pad_subsample(net, "a", x, 10, 2, 3);
