@@ -13,6 +13,7 @@ static int help(void) {
         "its end, and prints the short table. Needs gnuplot (Debian: gnuplot-nox).\n"
         "\n"
         "  table.md, table.csv   error by net and depth, the paper's value where there is one\n"
+        "  claims.md, claims.csv  what a tutorial claims beside what was measured\n"
         "  figures/error_curves  error against iterations: test bold, train dashed\n"
         "  figures/error_depth   final error against depth\n"
         "  figures/cost_depth    time and parameters against depth\n"

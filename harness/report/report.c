@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/report/claims.h"
 #include "harness/report/figure.h"
 #include "harness/report/files.h"
 #include "harness/report/table.h"
@@ -48,6 +49,20 @@ static Status write_table(const char *dir, const char *name, const Results *resu
     return status;
 }
 
+/* claims.csv and claims.md, where a tutorial's claims speak of the runs. */
+static Status write_claims(const char *dir, const Results *results) {
+    CsvTable claims;
+    TRY(claims_open(&claims));
+    Status status = STATUS_OK;
+    if (claims_apply(&claims, results)) {
+        CHECK(write_table(dir, "claims.csv", results, &claims, claims_csv));
+        CHECK(write_table(dir, "claims.md", results, &claims, claims_markdown));
+    }
+out:
+    csv_table_free(&claims);
+    return status;
+}
+
 /* An earlier figure must not pass for one of the present results. */
 static void remove_figure(const char *dir, const char *name) {
     static const char *const endings[] = {"gp", "svg", "png"};
@@ -85,6 +100,7 @@ Status report_write(const char *dir) {
     CHECK(reference_open(&reference));
     CHECK(write_table(dir, "table.csv", &results, &reference, table_csv));
     CHECK(write_table(dir, "table.md", &results, &reference, table_markdown));
+    CHECK(write_claims(dir, &results));
     for (int i = 0; i < (int)(sizeof figures / sizeof figures[0]); i++)
         CHECK(write_figure(dir, i, &results));
 out:

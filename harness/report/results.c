@@ -94,6 +94,8 @@ static Status read_curves(const char *path, Results *results) {
         current = run;
         Point point;
         CHECK(cell_number(&curves, row, "iteration", true, &point.iteration));
+        CHECK(cell_number(&curves, row, "epoch", false, &point.epoch));
+        CHECK(cell_number(&curves, row, "train_loss", false, &point.train_loss));
         CHECK(cell_number(&curves, row, "train_error_pct", false, &point.train_error));
         CHECK(cell_number(&curves, row, "test_error_pct", false, &point.test_error));
         CHECK(add_point(&results->runs[run], point));

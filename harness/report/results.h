@@ -14,7 +14,9 @@ enum { LABEL_MAX = 96 };
 /* One evaluation; NaN where the cell is empty. */
 typedef struct Point {
     double iteration;
+    double epoch;
     double train_error, test_error; /* per cent; train: running, in training mode */
+    double train_loss;              /* of the same */
 } Point;
 
 typedef struct Run {
