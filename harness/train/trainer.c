@@ -21,6 +21,7 @@ typedef struct Run {
     State *state;
     ImageData train_data, test_data;
     Program *train, *eval, *recalibrate;
+    LayerProbe *layers; /* NULL: nobody asks */
     Sampler *sampler;
     Sample *samples;
     int32_t *clean; /* image numbers */
@@ -62,6 +63,14 @@ static Status compile_all(Run *run) {
     TRY(compile(run, MODE_TRAIN, run->spec->bn_group, &run->train));
     TRY(compile(run, modes[run->spec->bn_eval], 0, &run->eval));
     return STATUS_OK;
+}
+
+/* As the evaluations, but never updating the statistics. */
+static Status watch_layers(Run *run) {
+    const TrainSpec *spec = run->spec;
+    bool own = spec->bn_eval == BN_EVAL_BATCH || spec->bn_eval == BN_EVAL_BATCH_UPDATE;
+    return layer_probe_create(run->state, own ? MODE_EVAL_BATCH : MODE_EVAL, spec->batch,
+                              spec->precision, &run->layers);
 }
 
 /* The first images of each class among the training images, in their order. */
@@ -111,10 +120,13 @@ static Status set_up(Run *run, Backend *backend) {
     TRY(image_data_open(backend, spec->test_set, spec->normalization, spec->test_resize,
                         &run->test_data));
     TRY(compile_all(run));
+    if (run->hooks->layers)
+        TRY(watch_layers(run));
     return run->hooks->compiled ? run->hooks->compiled(run->hooks->context, run->train) : STATUS_OK;
 }
 
 static void tear_down(Run *run) {
+    layer_probe_destroy(run->layers);
     program_destroy(run->train);
     program_destroy(run->eval);
     image_data_close(&run->train_data);
@@ -159,6 +171,14 @@ static double epoch_of(const Run *run, int64_t iteration) {
     return (double)iteration / last_batch_steps(spec->last_batch, spec->train_count, spec->batch);
 }
 
+static Status measure_layers(Run *run, int64_t done) {
+    const LayerRow *rows;
+    int count, images = run->clean_count;
+    images = images < TRAIN_LAYER_IMAGES ? images : TRAIN_LAYER_IMAGES;
+    TRY(layer_probe_measure(run->layers, run->train_data.data, run->clean, images, &rows, &count));
+    return run->hooks->layers(run->hooks->context, done, rows, count);
+}
+
 /* A curve row after `done` iterations; *diverged when the numbers are no longer finite. */
 static Status evaluate_now(Run *run, int64_t done, double lr, bool *diverged) {
     Evaluation clean, test, held;
@@ -183,7 +203,8 @@ static Status evaluate_now(Run *run, int64_t done, double lr, bool *diverged) {
                       .seconds = clock_seconds() - run->started};
     run->since_eval = (Metrics){0};
     run->result->best_test_error_pct = fmin(run->result->best_test_error_pct, row->test_error_pct);
-    return run->hooks->curve(run->hooks->context, row);
+    TRY(run->hooks->curve(run->hooks->context, row));
+    return run->layers ? measure_layers(run, done) : STATUS_OK;
 }
 
 /* ---- training ---- */
@@ -250,6 +271,8 @@ static Status step(Run *run, double *lr) {
     int64_t iteration = run->done;
     *lr =
         run->warmup.over ? schedule_rate(&spec->schedule, spec->lr, iteration) : spec->warmup.rate;
+    if (run->layers && due(spec, iteration + 1))
+        TRY(layer_probe_remember(run->layers));
     double start = clock_seconds();
     TRY(sampler_batch(run->sampler, iteration, run->samples));
     Batch batch = {.data = run->train_data.data,

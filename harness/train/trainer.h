@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "harness/data/data.h"
+#include "harness/train/layers.h"
 #include "harness/train/sampler.h"
 #include "harness/train/schedule.h"
 #include "net/init.h"
@@ -45,7 +46,7 @@ typedef struct TrainSpec {
 
 /* Enough for a standard error of 0.6 points at 30 %; evaluating all 50,000 would cost more than
  * many a short run. Always the first ones (class-balanced), without augmentation. */
-enum { TRAIN_CLEAN_DEFAULT = 5000 };
+enum { TRAIN_CLEAN_DEFAULT = 5000, TRAIN_LAYER_IMAGES = 256 };
 
 /* One evaluation. The running train error is that of the training batches themselves, augmented,
  * in train mode, since the last evaluation. */
@@ -81,6 +82,10 @@ typedef struct TrainHooks {
     Status (*start)(void *context, State *state);
     Status (*compiled)(void *context, const Program *train); /* before the first step; or NULL */
     Status (*curve)(void *context, const CurveRow *row);
+    /* After each curve row, what the layers did in the last step and what they answer to the first
+     * TRAIN_LAYER_IMAGES clean images, with the batch norm of the evaluations; the rows last until
+     * the hook returns. NULL: nothing is measured. Bits of the training do not depend on it. */
+    Status (*layers)(void *context, int64_t iteration, const LayerRow *rows, int count);
     Status (*step)(void *context, const StepRow *row);              /* or NULL */
     Status (*end)(void *context, State *state, int64_t iterations); /* not diverged; or NULL */
     void (*progress)(void *context, const TrainProgress *progress); /* NULL: silent */

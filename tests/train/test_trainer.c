@@ -334,6 +334,55 @@ static void divergence_is_counted_where_it_was(void **state) {
     assert_int_equal(p->row_count, 0);
 }
 
+/* ---- layers ---- */
+
+typedef struct Watched {
+    Problem *problem;
+    int64_t iterations[ROWS_MAX];
+    int calls;
+} Watched;
+
+static Status keep_watched_row(void *context, const CurveRow *row) {
+    return keep_row(((Watched *)context)->problem, row);
+}
+
+static Status keep_layers(void *context, int64_t iteration, const LayerRow *rows, int count) {
+    Watched *w = context;
+    assert_int_equal(count, 8); /* as many as the net has weighted layers */
+    for (int i = 0; i < count; i++) {
+        const LayerRow *row = &rows[i];
+        assert_true(row->response_std > 0 && row->gradient_norm > 0 && row->weight_norm > 0);
+        assert_true(row->update_ratio > 0 && row->update_ratio < 1);
+    }
+    w->iterations[w->calls++] = iteration;
+    assert_int_equal(w->calls, w->problem->row_count); /* after the curve's row */
+    return STATUS_OK;
+}
+
+/* Whoever looks at the layers sees them at each evaluation, and changes no bit of any row. */
+static void layers_are_watched_unnoticed(void **state) {
+    Problem *p = *state;
+    static const BnEval evals[] = {BN_EVAL_RUNNING, BN_EVAL_BATCH_UPDATE, BN_EVAL_RECALIBRATED};
+    for (int e = 0; e < 3; e++) {
+        CurveRow rows[ROWS_MAX];
+        Watched w = {.problem = p};
+        TrainHooks hooks = {.context = &w, .curve = keep_watched_row, .layers = keep_layers};
+        TrainResult result;
+        p->spec.bn_eval = evals[e];
+        trained(p);
+        memcpy(rows, p->rows, sizeof rows);
+        p->row_count = 0;
+        OK(train_run(&p->spec, p->net, p->backend, &hooks, &result));
+        assert_int_equal(w.calls, 3);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(w.iterations[i], rows[i].iteration);
+            assert_true(p->rows[i].train_loss == rows[i].train_loss);
+            assert_true(p->rows[i].train_eval_loss == rows[i].train_eval_loss);
+            assert_true(p->rows[i].test_loss == rows[i].test_loss);
+        }
+    }
+}
+
 static void a_stop_request_ends_the_run(void **state) {
     Problem *p = *state;
     volatile sig_atomic_t stop = 1;
@@ -363,6 +412,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_device_is_asked_seldom, set_up, tear_down),
         cmocka_unit_test_setup_teardown(warm_up_watches_every_iteration, set_up, tear_down),
         cmocka_unit_test_setup_teardown(divergence_is_counted_where_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(layers_are_watched_unnoticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stop_request_ends_the_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(warm_up_uses_its_own_rate, set_up, tear_down),
     };
