@@ -78,13 +78,13 @@ template <typename T>
 __global__ void __launch_bounds__(THREADS)
     multiply_kernel(void *y, const void *a, const void *b, size_t n) {
     size_t at;
-    float v[VECTOR], w[VECTOR];
+    float v[VECTOR], other[VECTOR];
     if (!vector_index(n, &at))
         return;
     load8(v, (const T *)a + at);
-    load8(w, (const T *)b + at);
+    load8(other, (const T *)b + at);
     for (int i = 0; i < VECTOR; i++)
-        v[i] *= w[i];
+        v[i] *= other[i];
     store8((T *)y + at, v);
 }
 
