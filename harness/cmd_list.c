@@ -13,7 +13,7 @@ static int list_models(void) {
     int count;
     const ModelInfo *table = model_table(&count);
     for (int i = 0; i < count; i++)
-        printf("%-14s %s\n", table[i].name, table[i].summary);
+        printf("%-15s %s\n", table[i].name, table[i].summary);
     return EXIT_DONE;
 }
 

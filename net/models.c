@@ -2,9 +2,76 @@
 
 #include <string.h>
 
+/* ---- the choices ---- */
+
+enum {
+    OFFERS_FAMILY = 1 << 0,
+    OFFERS_DEPTH = 1 << 1,
+    OFFERS_SHORTCUT = 1 << 2,
+    OFFERS_PAD_SIDE = 1 << 3,
+    OFFERS_BLOCK = 1 << 4,
+    OFFERS_WIDTH = 1 << 5,
+    OFFERS_BOTTLENECK_STRIDE = 1 << 6,
+    OFFERS_ACTIVATION = 1 << 7,
+    OFFERS_PROFILE = 1 << 8,
+    OFFERS_FIRST_KERNEL = 1 << 9,
+    OFFERS_STAGES = 1 << 10,
+};
+
+/* Whole-number members of ModelSpec (enums among them) that have a value of their own in a model.
+ * 0 is AUTO, or the only value that every model has. */
+static const struct Choice {
+    const char *name;
+    unsigned flag;
+    size_t offset;
+} choices[] = {
+    {"depth", OFFERS_DEPTH, offsetof(ModelSpec, depth)},
+    {"shortcut", OFFERS_SHORTCUT, offsetof(ModelSpec, shortcut)},
+    {"pad_side", OFFERS_PAD_SIDE, offsetof(ModelSpec, pad_side)},
+    {"block", OFFERS_BLOCK, offsetof(ModelSpec, block)},
+    {"width", OFFERS_WIDTH, offsetof(ModelSpec, width)},
+    {"bottleneck_stride", OFFERS_BOTTLENECK_STRIDE, offsetof(ModelSpec, bottleneck_stride)},
+    {"activation", OFFERS_ACTIVATION, offsetof(ModelSpec, activation)},
+    {"profile", OFFERS_PROFILE, offsetof(ModelSpec, profile)},
+    {"first_kernel", OFFERS_FIRST_KERNEL, offsetof(ModelSpec, first_kernel)},
+};
+
+enum { CHOICES = sizeof choices / sizeof choices[0] };
+
+static int get(const ModelSpec *spec, const struct Choice *choice) {
+    int value;
+    memcpy(&value, (const char *)spec + choice->offset, sizeof value);
+    return value;
+}
+
+static void set(ModelSpec *spec, const struct Choice *choice, int value) {
+    memcpy((char *)spec + choice->offset, &value, sizeof value);
+}
+
+/* ---- the table ---- */
+
+#define FOR_SMALL_IMAGES .input = {3, 32, 32}, .classes = 10
+
 static const ModelInfo models[] = {
-    {"resnet_cifar", "He et al. 2015, section 4.2: 6n+2 layers, basic blocks, for small images",
+    {"resnet_cifar",
+     "He et al. 2015, section 4.2: 6n+2 layers (bottlenecks: 9n+2), small images",
+     OFFERS_FAMILY | OFFERS_DEPTH | OFFERS_SHORTCUT | OFFERS_PAD_SIDE | OFFERS_BLOCK |
+         OFFERS_WIDTH | OFFERS_BOTTLENECK_STRIDE | OFFERS_ACTIVATION,
+     {.width = 16, .first_kernel = 3, .profile = PROFILE_NONE, FOR_SMALL_IMAGES},
+     complete_resnet_cifar,
      build_resnet_cifar},
+    {"resnet_imagenet",
+     "He et al. 2015, table 1: 18, 34, 50, 101 and 152 layers for ImageNet",
+     OFFERS_FAMILY | OFFERS_DEPTH | OFFERS_SHORTCUT | OFFERS_PAD_SIDE | OFFERS_WIDTH |
+         OFFERS_BOTTLENECK_STRIDE,
+     {.depth = 18,
+      .width = 64,
+      .first_kernel = 7,
+      .profile = PROFILE_NONE,
+      .input = {3, 224, 224},
+      .classes = 1000},
+     complete_resnet_imagenet,
+     build_resnet_imagenet},
 };
 
 const ModelInfo *model_table(int *count) {
@@ -23,25 +90,84 @@ ModelSpec model_default(void) {
                        .classes = 10};
 }
 
-Status model_build(const ModelSpec *spec, Net **out) {
+/* ---- what is left to the model ---- */
+
+static Status find(const char *name, const ModelInfo **info) {
     int count;
     const ModelInfo *table = model_table(&count);
-    *out = NULL;
-    for (int i = 0; i < count; i++) {
-        if (strcmp(table[i].name, spec->model) != 0)
-            continue;
-        Net *net = net_create(spec->model);
-        if (!net)
-            return status_fail(STATUS_NO_MEMORY, "no memory for a net");
-        Status status = table[i].build(spec, net);
-        if (status == STATUS_OK)
-            status = net_finish(net);
-        if (status == STATUS_OK)
-            *out = net;
-        else
-            net_destroy(net);
-        return status;
-    }
+    for (int i = 0; i < count; i++)
+        if (strcmp(table[i].name, name) == 0) {
+            *info = &table[i];
+            return STATUS_OK;
+        }
     return status_fail(STATUS_BAD_INPUT, "unknown model '%s'; 'harness list models' names them",
-                       spec->model);
+                       name);
+}
+
+static Status not_offered(const ModelInfo *info, const char *name) {
+    return status_fail(STATUS_BAD_INPUT, "%s: %s has its own; leave it out", name, info->name);
+}
+
+/* Choices without a value of their own in a model: offered or not at all. */
+static Status check_offered(const ModelInfo *info, const ModelSpec *spec) {
+    if (!(info->offers & OFFERS_FAMILY) && spec->family == FAMILY_PLAIN)
+        return status_fail(STATUS_BAD_INPUT, "family: %s has no plain form", info->name);
+    if (info->offers & OFFERS_STAGES)
+        return STATUS_OK;
+    if (spec->blocks.count)
+        return not_offered(info, "blocks");
+    if (spec->channels.count)
+        return not_offered(info, "channels");
+    return spec->bottlenecks.count ? not_offered(info, "bottlenecks") : STATUS_OK;
+}
+
+static void complete_input(Shape *input, Shape own) {
+    input->c = input->c ? input->c : own.c;
+    input->h = input->h ? input->h : own.h;
+    input->w = input->w ? input->w : own.w;
+}
+
+Status model_complete(ModelSpec *spec) {
+    const ModelInfo *info;
+    ModelSpec full = *spec;
+    TRY(find(spec->model, &info));
+    TRY(check_offered(info, spec));
+    for (int i = 0; i < CHOICES; i++)
+        if (!(info->offers & choices[i].flag) || get(spec, &choices[i]) == 0)
+            set(&full, &choices[i], get(&info->own, &choices[i]));
+    complete_input(&full.input, info->own.input);
+    if (full.classes == 0)
+        full.classes = info->own.classes;
+    if (info->complete)
+        info->complete(&full);
+    for (int i = 0; i < CHOICES; i++) {
+        int wanted = get(spec, &choices[i]);
+        if (wanted != 0 && wanted != get(&full, &choices[i]))
+            return not_offered(info, choices[i].name);
+    }
+    *spec = full;
+    return STATUS_OK;
+}
+
+Status model_append(const ModelSpec *spec, Net *net) {
+    const ModelInfo *info;
+    ModelSpec full = *spec;
+    TRY(find(spec->model, &info));
+    TRY(model_complete(&full));
+    return info->build(&full, net);
+}
+
+Status model_build(const ModelSpec *spec, Net **out) {
+    *out = NULL;
+    Net *net = net_create(spec->model);
+    if (!net)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a net");
+    Status status = model_append(spec, net);
+    if (status == STATUS_OK)
+        status = net_finish(net);
+    if (status == STATUS_OK)
+        *out = net;
+    else
+        net_destroy(net);
+    return status;
 }

@@ -16,21 +16,26 @@ enum { MANY = 1000000000 };
 /* Defaults are the choices of the paper (He et al. 2015, section 4.2) or, where it leaves one open,
  * those that experiments/README.md argues for. */
 static const Column independent[] = {
-    {"model", COLUMN_WORD, AT(model), NO_RANGE, NULL, "resnet_cifar", NULL, "resnet_cifar",
-     "which builder makes the net; 'harness list models'"},
+    {"model", COLUMN_WORD, AT(model), NO_RANGE, NULL, "resnet_cifar|resnet_imagenet", NULL,
+     "resnet_cifar",
+     "which builder makes the net; 'harness list models'. A choice left auto is the model's own"},
     {"family", COLUMN_CHOICE, AT(family), NO_RANGE, NULL, "plain|resnet", NULL, "resnet",
      "with or without shortcuts"},
-    {"depth", COLUMN_INT, AT(depth), INT(1, 100000), NULL, NULL, NULL, "20",
-     "weighted layers on the main path; resnet_cifar has 6n+2"},
-    {"shortcut", COLUMN_CHOICE, AT(shortcut), NO_RANGE, NULL, "A|B|C", NULL, "A",
+    {"depth", COLUMN_INT, AT(depth), INT(1, 100000), "auto", NULL, NULL, "auto",
+     "weighted layers on the main path; resnet_cifar has 6n+2 (auto: 20), with bottlenecks 9n+2 "
+     "(auto: 164)"},
+    {"shortcut", COLUMN_CHOICE, AT(shortcut), NO_RANGE, NULL, "auto|A|B|C|3x3|transition", NULL,
+     "auto",
      "A: identity, zeros for new channels; B: 1x1 convolution where the size changes; C: 1x1 "
-     "convolution everywhere"},
+     "convolution everywhere; 3x3: such a convolution where the size changes; transition: no "
+     "shortcut there. auto of resnet_cifar: A, with bottlenecks B. None at all: family plain"},
     {"pad_side", COLUMN_CHOICE, AT(pad_side), NO_RANGE, NULL, "append|both", NULL, "append",
      "where shortcut A puts its zero channels: after the others, or half on each side"},
-    {"block", COLUMN_CHOICE, AT(block), NO_RANGE, NULL, "basic", "bottleneck", "basic",
-     "what a residual function is: two 3x3 convolutions"},
-    {"width", COLUMN_INT, AT(width), INT(1, 4096), NULL, NULL, NULL, "16",
-     "channels of the first stage"},
+    {"block", COLUMN_CHOICE, AT(block), NO_RANGE, NULL, "auto|basic|bottleneck|5x5", NULL, "auto",
+     "what a residual function is: two 3x3 convolutions; 1x1, 3x3, 1x1; 5x5 and 3x3. auto of "
+     "resnet_cifar: basic"},
+    {"width", COLUMN_INT, AT(width), INT(1, 4096), "auto", NULL, NULL, "auto",
+     "channels of the first stage; auto of resnet_cifar: 16"},
     {"dataset", COLUMN_WORD, AT(dataset), NO_RANGE, NULL, "mnist|fashion_mnist|cifar10|cifar100",
      NULL, "cifar10", "'harness list datasets', 'harness data'"},
     {"train_size", COLUMN_INT, AT(train_size), INT(1, MANY), "all", NULL, NULL, "all",
@@ -99,17 +104,31 @@ static const Column independent[] = {
      "auto", "number format; auto: the backend's own. The row records which it was"},
     {"threads", COLUMN_INT, AT(threads), INT(1, 4096), "auto", NULL, NULL, "auto",
      "CPU threads; auto: all that the process may use. The row records how many"},
-    {"profile", COLUMN_CHOICE, AT(profile), NO_RANGE, NULL, "none", "asis|fixed", "none",
-     "which profile of a tutorial's system: as printed or mended; resnet_cifar has none"},
-    {"first_kernel", COLUMN_CHOICE, AT(first_kernel), NO_RANGE, NULL, "3", "7", "3",
-     "kernel of the first convolution"},
-    {"bottleneck_stride", COLUMN_CHOICE, AT(bottleneck_stride), NO_RANGE, NULL, "1x1", "3x3", "1x1",
-     "which convolution of a bottleneck has the stride"},
+    {"profile", COLUMN_CHOICE, AT(profile), NO_RANGE, NULL, "auto|none|asis|fixed", NULL, "auto",
+     "a tutorial's system as printed or mended; the papers' nets have none"},
+    {"first_kernel", COLUMN_INT, AT(first_kernel), INT(1, 15), "auto", NULL, NULL, "auto",
+     "kernel of the first convolution: odd, tutorial001's to choose"},
+    {"bottleneck_stride", COLUMN_CHOICE, AT(bottleneck_stride), NO_RANGE, NULL, "auto|1x1|3x3",
+     NULL, "auto",
+     "which convolution of a bottleneck has the stride; auto: 1x1, as in the paper (v1); 3x3 is "
+     "torchvision's (v1.5)"},
     {"select", COLUMN_CHOICE, AT(select), NO_RANGE, NULL, "last|best_validation|best_test", NULL,
      "last",
      "which evaluation is the result: the last; the one with the least error on a tenth of the "
      "training images, held back by seed, classes balanced; the one with the least test error "
      "(optimistic)"},
+    {"activation", COLUMN_CHOICE, AT(activation), NO_RANGE, NULL,
+     "original|bn_after_add|relu_before_add|relu_preact|full_preact", NULL, "original",
+     "order of batch norm, ReLU and addition in a block: He et al. 2016 (arXiv 1603.05027), Fig. "
+     "4 a to e",
+     true},
+    {"blocks", COLUMN_TEXT, AT(blocks), NO_RANGE, NULL, NULL, NULL, "none",
+     "tutorial001: blocks of each stage, as '3 3 3'; none: the model's own", true},
+    {"channels", COLUMN_TEXT, AT(channels), NO_RANGE, NULL, NULL, NULL, "none",
+     "tutorial001: channels of each stage, as '16 32 64'; none: the model's own", true},
+    {"bottlenecks", COLUMN_TEXT, AT(bottlenecks), NO_RANGE, NULL, NULL, NULL, "none",
+     "tutorial001: inner channels of each stage's bottlenecks, as '8 16 16'; none: basic blocks",
+     true},
 };
 
 static const ResultColumn result[] = {

@@ -28,6 +28,8 @@ typedef struct Column {
     const char *later;    /* choices that are known but cannot be run yet; or NULL */
     const char *fallback; /* the default, as text */
     const char *help;
+    bool late; /* came after the first results: not part of a key where it has its default, so that
+                  the keys of runs that do not use it stay */
 } Column;
 
 /* A column of runs.csv, curves.csv or steps.csv that a run produces. */

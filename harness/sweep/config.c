@@ -45,10 +45,43 @@ static Status refuse_choice(const Column *column, const char *value) {
                        value, allowed);
 }
 
+static bool is_stage_list(const char *column) {
+    return strcmp(column, "blocks") == 0 || strcmp(column, "channels") == 0 ||
+           strcmp(column, "bottlenecks") == 0;
+}
+
+/* "3 3 3"; "none" is an empty list. */
+static Status stages_parse(const char *column, const char *text, StageList *stages) {
+    char copy[128], *rest = copy;
+    *stages = (StageList){0};
+    if (strcmp(text, "none") == 0)
+        return STATUS_OK;
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *word; (word = strsep(&rest, " ")) != NULL;) {
+        int64_t value;
+        if (stages->count == STAGES_MAX || !value_int(word, &value) || value < 1 || value > 4096)
+            return status_fail(
+                STATUS_BAD_INPUT,
+                "%s: '%s': expected 1 to %d whole numbers from 1 to 4096 with blanks "
+                "between them, one a stage, or none",
+                column, text, STAGES_MAX);
+        stages->values[stages->count++] = (int)value;
+    }
+    return STATUS_OK;
+}
+
+static void stages_print(const StageList *stages, char *text, size_t size) {
+    size_t used = 0;
+    snprintf(text, size, "none");
+    for (int i = 0; i < stages->count && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%d", i ? " " : "", stages->values[i]);
+}
+
 static Status set_text(const Column *column, char *field, const char *value) {
     char text[256];
     Schedule schedule;
     Warmup warmup;
+    StageList stages;
     value_squeeze(value, text, sizeof text);
     bool none = strcmp(text, "none") == 0;
     if (!text[0] || strlen(value) + 1 > column->size)
@@ -60,6 +93,8 @@ static Status set_text(const Column *column, char *field, const char *value) {
         TRY(schedule_parse(text, 50000, 128, &schedule));
     if (!none && strcmp(column->name, "warmup") == 0)
         TRY(warmup_parse(text, &warmup));
+    if (!none && is_stage_list(column->name))
+        TRY(stages_parse(column->name, text, &stages));
     snprintf(field, column->size, "%s", text);
     return STATUS_OK;
 }
@@ -211,13 +246,31 @@ void config_default(RunConfig *config) {
 
 /* ---- the whole ---- */
 
+Status config_settle(RunConfig *config) {
+    ModelSpec spec = config_model(config, (Shape){0, 0, 0}, 0);
+    TRY(model_complete(&spec));
+    config->depth = spec.depth;
+    config->shortcut = spec.shortcut;
+    config->block = spec.block;
+    config->width = spec.width;
+    config->profile = spec.profile;
+    config->first_kernel = spec.first_kernel;
+    config->bottleneck_stride = spec.bottleneck_stride;
+    stages_print(&spec.blocks, config->blocks, sizeof config->blocks);
+    stages_print(&spec.channels, config->channels, sizeof config->channels);
+    stages_print(&spec.bottlenecks, config->bottlenecks, sizeof config->bottlenecks);
+    return STATUS_OK;
+}
+
 static Status check_net(const RunConfig *config) {
-    if (config->family == FAMILY_PLAIN && config->shortcut != SHORTCUT_A)
+    RunConfig settled = *config;
+    TRY(config_settle(&settled));
+    if (settled.family == FAMILY_PLAIN && settled.shortcut != SHORTCUT_A)
         return status_fail(STATUS_BAD_INPUT,
                            "shortcut: plain nets have none; leave it A (which has no parameters) "
                            "or give the plain nets a row of their own");
-    if (config->pad_side != PAD_APPEND &&
-        (config->family == FAMILY_PLAIN || config->shortcut != SHORTCUT_A))
+    if (settled.pad_side != PAD_APPEND &&
+        (settled.family == FAMILY_PLAIN || settled.shortcut != SHORTCUT_A))
         return status_fail(STATUS_BAD_INPUT,
                            "pad_side: only residual nets with shortcut A pad channels");
     return STATUS_OK;
@@ -269,14 +322,24 @@ ModelSpec config_model(const RunConfig *config, Shape data, int classes) {
     Shape input = data;
     if (config->input_size)
         input.h = input.w = (int)config->input_size;
-    return (ModelSpec){.model = config->model,
-                       .family = (Family)config->family,
-                       .depth = (int)config->depth,
-                       .shortcut = (Shortcut)config->shortcut,
-                       .pad_side = (PadSide)config->pad_side,
-                       .width = (int)config->width,
-                       .input = input,
-                       .classes = classes};
+    ModelSpec spec = {.model = config->model,
+                      .family = (Family)config->family,
+                      .depth = (int)config->depth,
+                      .shortcut = (Shortcut)config->shortcut,
+                      .pad_side = (PadSide)config->pad_side,
+                      .width = (int)config->width,
+                      .input = input,
+                      .classes = classes,
+                      .block = (BlockKind)config->block,
+                      .bottleneck_stride = (BottleneckStride)config->bottleneck_stride,
+                      .activation = (Activation)config->activation,
+                      .profile = (Profile)config->profile,
+                      .first_kernel = (int)config->first_kernel};
+    /* sound: config_set() has read each of them */
+    stages_parse("blocks", config->blocks, &spec.blocks);
+    stages_parse("channels", config->channels, &spec.channels);
+    stages_parse("bottlenecks", config->bottlenecks, &spec.bottlenecks);
+    return spec;
 }
 
 Optimizer config_optimizer(const RunConfig *config) {

@@ -19,7 +19,7 @@ typedef enum Select { SELECT_LAST, SELECT_BEST_VALIDATION, SELECT_BEST_TEST } Se
 /* A word that stands for 0 (train_size = all) is said in brackets. */
 typedef struct RunConfig {
     char model[32];
-    int64_t family, depth, shortcut, pad_side, block, width; /* enums of net/models.h */
+    int64_t family, depth, shortcut, pad_side, block, width; /* enums of net/models.h; [auto] */
     char dataset[32];
     int64_t train_size, test_size; /* [all] */
     int64_t resize, test_resize;   /* [none] */
@@ -50,7 +50,9 @@ typedef struct RunConfig {
     char backend[16], precision[16];
     int64_t threads; /* [auto]: all */
     int64_t profile, first_kernel, bottleneck_stride;
-    int64_t select; /* Select */
+    int64_t select;                                 /* Select */
+    int64_t activation;                             /* Activation */
+    char blocks[64], channels[64], bottlenecks[64]; /* "3 3 3"; "none" */
 } RunConfig;
 
 /* The paper's choices: experiments/README.md. */
@@ -64,13 +66,17 @@ Status config_set_pair(RunConfig *config, const char *pair);
 Status config_set_list(RunConfig *config, const char *pairs);
 /* The canonical text of a column's value: config_set() of it gives the same value back. */
 Status config_get(const RunConfig *config, const char *column, char *text, size_t size);
+/* Replaces what was left to the model by the model's own choices: a row of results says what ran.
+ * STATUS_BAD_INPUT for a choice that the model does not offer; the message begins with its name. */
+Status config_settle(RunConfig *config);
 /* Combinations that make no sense (shortcut B with family plain, ...). The message begins with the
  * name of a column. */
 Status config_check(const RunConfig *config);
 
 /* The file to start from; NULL: none. */
 const char *config_init_weights(const RunConfig *config);
-/* data: the shape of the stored images. */
+/* data: the shape of the stored images. A config that has not been settled gives a spec that
+ * model_build() completes. */
 ModelSpec config_model(const RunConfig *config, Shape data, int classes);
 Optimizer config_optimizer(const RunConfig *config);
 

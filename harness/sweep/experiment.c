@@ -47,10 +47,11 @@ static Status check_data(const RunConfig *config, Shape *shape, int *classes) {
     return STATUS_OK;
 }
 
-static Status check_run(const RunConfig *config) {
+static Status check_run(RunConfig *config) {
     Shape shape;
     int classes;
     Net *net;
+    TRY(config_settle(config));
     TRY(config_check(config));
     TRY(check_data(config, &shape, &classes));
     ModelSpec spec = config_model(config, shape, classes);

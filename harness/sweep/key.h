@@ -6,7 +6,8 @@
 
 enum { KEY_SIZE = 17, CANONICAL_SIZE = 2048 };
 
-/* Every column as "name=value\n", in the order of the dictionary: equal texts are equal runs. */
+/* Every column as "name=value\n", in the order of the dictionary, but for late ones at their
+ * default: equal texts are equal runs. */
 void config_canonical(const RunConfig *config, char text[CANONICAL_SIZE]);
 /* Puts in place of `auto` what the opened backend is and does. */
 void config_resolve(RunConfig *config, const Backend *backend);

@@ -35,6 +35,11 @@ void format_duration(double seconds, char *text, size_t size) {
 void run_title(const RunConfig *config, char *text, size_t size) {
     char family[32], shortcut[32] = "";
     config_get(config, "family", family, sizeof family);
+    if (strcmp(config->model, "resnet_cifar") != 0) {
+        snprintf(text, size, "%s ", config->model);
+        size -= strlen(text);
+        text += strlen(text);
+    }
     if (config->family == FAMILY_RESNET) {
         shortcut[0] = ' ';
         config_get(config, "shortcut", shortcut + 1, sizeof shortcut - 1);

@@ -52,6 +52,27 @@ static void assert_totals(const CsvTable *table, const char *parameters, const c
     assert_int_equal(sums[1], atoll(macs));
 }
 
+/* ",column=value" for a cell that holds something. */
+static void add_choice(char *text, size_t size, const char *column, const char *value) {
+    size_t used = strlen(text);
+    if (value[0])
+        snprintf(text + used, size - used, ",%s=%s", column, value);
+}
+
+/* What `harness show` is asked for a row of the reference. */
+static void arguments_for(const CsvTable *reference, int row, char *text, size_t size) {
+    const char *variant = csv_get(reference, row, "variant");
+    snprintf(text, size, "show --csv --set model=%s", csv_get(reference, row, "model"));
+    add_choice(text, size, "depth", csv_get(reference, row, "depth"));
+    add_choice(text, size, "shortcut", csv_get(reference, row, "shortcut"));
+    if (strcmp(variant, "v1") == 0)
+        add_choice(text, size, "bottleneck_stride", "1x1");
+    else if (strcmp(variant, "v1.5") == 0)
+        add_choice(text, size, "bottleneck_stride", "3x3");
+    else
+        add_choice(text, size, "profile", variant);
+}
+
 static void totals_are_the_reference(void **state) {
     (void)state;
     CsvTable reference;
@@ -60,19 +81,18 @@ static void totals_are_the_reference(void **state) {
     for (int row = 0; row < reference.rows; row++) {
         char arguments[200];
         CsvTable table;
-        if (strcmp(csv_get(&reference, row, "model"), "resnet_cifar") != 0)
+        if (strncmp(csv_get(&reference, row, "model"), "resnet_", 7) != 0)
             continue;
-        snprintf(arguments, sizeof arguments,
-                 "show --model resnet_cifar --set depth=%s,shortcut=%s --csv",
-                 csv_get(&reference, row, "depth"), csv_get(&reference, row, "shortcut"));
+        arguments_for(&reference, row, arguments, sizeof arguments);
         read_show(arguments, &table);
         assert_totals(&table, csv_get(&reference, row, "parameters"),
                       csv_get(&reference, row, "forward_macs"));
+        assert_string_equal(csv_get(&table, 0, "output"), csv_get(&reference, row, "input"));
         csv_table_free(&table);
         compared++;
     }
     csv_table_free(&reference);
-    assert_int_equal(compared, 16);
+    assert_int_equal(compared, 28);
 }
 
 /* Option A has no parameters, so a plain net has those of the residual one. */
@@ -97,6 +117,10 @@ static void data_set_gives_the_input(void **state) {
     assert_string_equal(csv_get(&table, 1, "output"), "16x28x28");
     assert_string_equal(csv_get(&table, 1, "parameters"), "144");
     assert_string_equal(csv_get(&table, 1, "macs"), "112896");
+    csv_table_free(&table);
+    read_show("show --set depth=8 --input 2x7x6 --classes 3 --csv", &table);
+    assert_string_equal(csv_get(&table, 0, "output"), "2x7x6");
+    assert_string_equal(csv_get(&table, table.rows - 3, "output"), "3x1x1");
     csv_table_free(&table);
 }
 
@@ -133,6 +157,9 @@ static void show_exit_codes(void **state) {
     says("show --set family=plain,shortcut=B", 2, "shortcut");
     says("show depth=20", 2, "depth=20");
     says("show --tsv", 2, "--tsv");
+    says("show --input 3x22x", 2, "--input");
+    says("show --classes one", 2, "--classes");
+    says("show --set profile=asis", 2, "profile");
 }
 
 static void plot_exit_codes(void **state) {

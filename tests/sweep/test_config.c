@@ -55,7 +55,11 @@ static const char *const agreed[] = {"model",
                                      "profile",
                                      "first_kernel",
                                      "bottleneck_stride",
-                                     "select"};
+                                     "select",
+                                     "activation",
+                                     "blocks",
+                                     "channels",
+                                     "bottlenecks"};
 
 static void names(void **state) {
     (void)state;
@@ -153,6 +157,8 @@ static void every_column_round_trips(void **state) {
     keeps("warmup", "0.01 until 80", "0.01 until 80");
     keeps("init_weights", "../a  b.safetensors", "../a  b.safetensors");
     keeps("init_weights", "none", "none");
+    keeps("blocks", " 6  6 6", "6 6 6");
+    keeps("blocks", "none", "none");
 }
 
 static void refused(const char *column, const char *value, const char *said) {
@@ -166,6 +172,13 @@ static void refused(const char *column, const char *value, const char *said) {
     assert_memory_equal(&config, &before, sizeof config); /* a refusal changes nothing */
 }
 
+/* A file may be named nearly anything, and a list holds numbers. */
+static bool takes_it(const Column *column, const char *text) {
+    bool list = !strcmp(column->name, "blocks") || !strcmp(column->name, "channels") ||
+                !strcmp(column->name, "bottlenecks");
+    return (column->type == COLUMN_PATH && text[0]) || (list && strcmp(text, "1 2") == 0);
+}
+
 static void bad_values(void **state) {
     (void)state;
     int count;
@@ -173,7 +186,7 @@ static void bad_values(void **state) {
     const char *const nonsense[] = {"", "nonsense", "-999999999999999999999", "1 2", "nan", "inf"};
     for (int i = 0; i < count; i++)
         for (size_t k = 0; k < sizeof nonsense / sizeof nonsense[0]; k++)
-            if (columns[i].type != COLUMN_PATH || !nonsense[k][0]) /* a file may be named so */
+            if (!takes_it(&columns[i], nonsense[k]))
                 refused(columns[i].name, nonsense[k], "");
     refused("init_weights", "a\nb", "control characters");
     refused("depth", "0", "1 to 100000");
@@ -190,13 +203,8 @@ static void bad_values(void **state) {
     refused("schedule", "abc", "ITERATION:FACTOR");
     refused("schedule", "200:0.1 100:0.01", "ascend");
     refused("warmup", "0.01", "until");
-}
-
-/* What comes later says so: it is not ignored and not called a typing error. */
-static void later(void **state) {
-    (void)state;
-    refused("block", "bottleneck", "not available yet");
-    refused("first_kernel", "7", "not available yet");
+    refused("blocks", "3 0 3", "one a stage");
+    refused("channels", "1 2 3 4 5 6 7 8 9", "one a stage");
 }
 
 static void unknown_columns(void **state) {
@@ -233,10 +241,49 @@ static void combinations(void **state) {
     impossible("family=plain,shortcut=B", "shortcut:");
     impossible("family=plain,pad_side=both", "pad_side:");
     impossible("shortcut=C,pad_side=both", "pad_side:");
+    impossible("family=plain,shortcut=transition", "shortcut:");
+    impossible("model=resnet_imagenet,depth=50,pad_side=both", "pad_side:");
+    impossible("model=resnet_imagenet,depth=50,block=basic", "block:");
+    impossible("model=resnet_imagenet,activation=full_preact", "activation:");
+    impossible("first_kernel=7", "first_kernel:");
+    impossible("profile=asis", "profile:");
+    impossible("blocks=3 3 3", "blocks:");
     impossible("optimizer=adam,nesterov=1", "nesterov:");
     impossible("optimizer=adam,sgd_form=torch", "sgd_form:");
     impossible("batch=128,bn_group=48", "bn_group:");
     impossible("iterations=epochs", "iterations:");
+}
+
+/* A row of results says what ran: nothing is left to the model in it. */
+static void settled(const char *pairs, const char *column, const char *expected) {
+    RunConfig config, again;
+    config_default(&config);
+    assert_int_equal(config_set_list(&config, pairs), STATUS_OK);
+    if (config_settle(&config) != STATUS_OK)
+        fail_msg("%s: %s", pairs, status_message());
+    get(&config, column, expected);
+    again = config;
+    assert_int_equal(config_settle(&again), STATUS_OK);
+    assert_memory_equal(&config, &again, sizeof config);
+}
+
+static void the_models_own_choices(void **state) {
+    (void)state;
+    settled("depth=auto", "depth", "20");
+    settled("depth=8", "shortcut", "A");
+    settled("depth=8", "block", "basic");
+    settled("depth=8", "width", "16");
+    settled("depth=8", "profile", "none");
+    settled("depth=8", "first_kernel", "3");
+    settled("depth=8", "bottleneck_stride", "1x1");
+    settled("depth=8", "blocks", "none");
+    settled("block=bottleneck", "depth", "164");
+    settled("block=bottleneck", "shortcut", "B");
+    settled("family=plain,block=bottleneck", "shortcut", "A");
+    settled("model=resnet_imagenet", "width", "64");
+    settled("model=resnet_imagenet,depth=34", "block", "basic");
+    settled("model=resnet_imagenet,depth=50", "block", "bottleneck");
+    settled("model=resnet_imagenet,family=plain", "shortcut", "A");
 }
 
 static void epochs_and_iterations(void **state) {
@@ -283,7 +330,11 @@ static void choices_follow_the_enums(void **state) {
         const char *first_word, *last_word;
     } pairs[] = {
         {"family", FAMILY_PLAIN, FAMILY_RESNET, "plain", "resnet"},
-        {"shortcut", SHORTCUT_A, SHORTCUT_C, "A", "C"},
+        {"shortcut", SHORTCUT_AUTO, SHORTCUT_TRANSITION, "auto", "transition"},
+        {"block", BLOCK_AUTO, BLOCK_5X5, "auto", "5x5"},
+        {"profile", PROFILE_AUTO, PROFILE_FIXED, "auto", "fixed"},
+        {"bottleneck_stride", BOTTLENECK_STRIDE_AUTO, BOTTLENECK_STRIDE_3X3, "auto", "3x3"},
+        {"activation", ACTIVATION_ORIGINAL, ACTIVATION_FULL_PREACT, "original", "full_preact"},
         {"pad_side", PAD_APPEND, PAD_BOTH, "append", "both"},
         {"normalize", NORMALIZE_PIXEL, NORMALIZE_SCALE, "pixel", "scale"},
         {"augment", AUGMENT_NONE, AUGMENT_CROP_FLIP, "none", "crop_flip"},
@@ -334,9 +385,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(defaults),
         cmocka_unit_test(every_column_round_trips),
         cmocka_unit_test(bad_values),
-        cmocka_unit_test(later),
         cmocka_unit_test(unknown_columns),
         cmocka_unit_test(combinations),
+        cmocka_unit_test(the_models_own_choices),
         cmocka_unit_test(epochs_and_iterations),
         cmocka_unit_test(typed),
         cmocka_unit_test(choices_follow_the_enums),

@@ -134,7 +134,8 @@ static void combinations(void **state) {
     refused("train_size,select\n99,best_validation\n", "", NULL, "e.csv:2:4: ~select~100");
     refused("batch,bn_group\n128,48\n", "", NULL, "e.csv:2:5: ~bn_group");
     refused("iterations,epochs\n10,2\n", "", NULL, "e.csv:2:4: ~epochs~leave one out");
-    refused("depth,block\n8,bottleneck\n", "", NULL, "e.csv:2:3: ~block~not available yet");
+    refused("depth,block\n8,bottleneck\n", "", NULL, "e.csv:2:1: ~depth 8~9n+2");
+    refused("depth,profile\n8,asis\n", "", NULL, "e.csv:2:3: ~profile~has its own");
     Experiment e = read_good("iterations,epochs\n10,\n", "epochs=2", NULL);
     assert_true(e.runs[0].config.epochs == 2 && e.runs[0].config.iterations == 0);
     experiment_free(&e);
@@ -183,7 +184,9 @@ static void keys(void **state) {
     const char *head = "model=resnet_cifar\nfamily=resnet\ndepth=20\nshortcut=A\n";
     char one[KEY_SIZE], two[KEY_SIZE], text[CANONICAL_SIZE];
     config_default(&a);
+    assert_int_equal(config_settle(&a), STATUS_OK);
     config_canonical(&a, text);
+    assert_null(strstr(text, "activation"));
     assert_int_equal(strncmp(text, head, strlen(head)), 0);
     assert_non_null(strstr(text, "\nschedule=32000:0.1 48000:0.01\nwarmup=none\nmomentum=0.9\n"));
     run_key(&a, "00", "", one);
@@ -196,6 +199,10 @@ static void keys(void **state) {
     assert_string_not_equal(one, two);
     run_key(&a, "00", "02", two);
     assert_string_not_equal(one, two);
+    config_set(&b, "activation", "full_preact");
+    run_key(&b, "00", two);
+    assert_string_not_equal(one, two);
+    b = a;
     config_set(&b, "seed", "2");
     run_key(&b, "00", "", two);
     assert_string_not_equal(one, two);

@@ -1,0 +1,160 @@
+/* Residual blocks: basic and bottleneck, with every shortcut, in every order of activation.
+ *
+ * Pre-activation (He et al. 2016, arXiv 1603.05027): the first block of the net has no activation
+ * of its own, since the stem ends in one; the last one is followed by an activation, bn_last and
+ * relu_last. The identity and option A read the block's raw input, so that nothing stands on their
+ * path; a projection reads the activated input, as in the authors' published code, and in full
+ * pre-activation it has no batch norm behind it. */
+#include "net/residual.h"
+
+#include <stdio.h>
+
+typedef struct Layer {
+    int channels, kernel, stride;
+} Layer;
+
+/* The full name of a part of a block, in a buffer that the next call reuses; number 0: none. */
+static const char *part(const Block *block, const char *what, int number) {
+    static _Thread_local char name[NET_NAME_MAX];
+    char digits[12] = "";
+    if (number)
+        snprintf(digits, sizeof digits, "%d", number);
+    snprintf(name, sizeof name, "layer%d.%d.%s%s", block->stage, block->index, what, digits);
+    return name;
+}
+
+/* ---- the shortcut ---- */
+
+static bool changes_size(const Net *net, const Block *block, int x) {
+    return block->stride != 1 || net->nodes[x].out.c != block->channels;
+}
+
+static bool has_shortcut(const Net *net, const ModelSpec *spec, const Block *block, int x) {
+    return spec->family == FAMILY_RESNET &&
+           !(spec->shortcut == SHORTCUT_TRANSITION && changes_size(net, block, x));
+}
+
+static int projection(Net *net, const ModelSpec *spec, const Block *block, int x) {
+    int kernel = spec->shortcut == SHORTCUT_3X3 ? 3 : 1;
+    int y = net_conv2d(net, part(block, "downsample.0", 0), x, block->channels, kernel,
+                       block->stride, kernel / 2, false);
+    if (spec->activation == ACTIVATION_FULL_PREACT)
+        return y;
+    return net_batch_norm(net, part(block, "downsample.1", 0), y);
+}
+
+/* x: the block's input; activated: what its first convolution reads. */
+static int shortcut(Net *net, const ModelSpec *spec, const Block *block, int x, int activated) {
+    bool changes = changes_size(net, block, x);
+    bool projects = spec->shortcut == SHORTCUT_B || spec->shortcut == SHORTCUT_3X3;
+    if (spec->shortcut == SHORTCUT_C || (projects && changes)) {
+        bool before = spec->activation == ACTIVATION_RELU_PREACT ||
+                      spec->activation == ACTIVATION_FULL_PREACT;
+        return projection(net, spec, block, before ? activated : x);
+    }
+    if (!changes)
+        return x;
+    int zeros = block->channels - net->nodes[x].out.c;
+    return net_zero_pad_subsample(net, part(block, "shortcut", 0), x, block->channels,
+                                  block->stride, spec->pad_side == PAD_BOTH ? zeros / 2 : 0);
+}
+
+/* ---- the residual function ---- */
+
+static int layers_of(const ModelSpec *spec, const Block *block, Layer layers[3]) {
+    if (spec->block == BLOCK_BASIC) {
+        layers[0] = (Layer){block->channels, 3, block->stride};
+        layers[1] = (Layer){block->channels, 3, 1};
+        return 2;
+    }
+    bool early = spec->bottleneck_stride == BOTTLENECK_STRIDE_1X1;
+    layers[0] = (Layer){block->inner, 1, early ? block->stride : 1};
+    layers[1] = (Layer){block->inner, 3, early ? 1 : block->stride};
+    layers[2] = (Layer){block->channels, 1, 1};
+    return 3;
+}
+
+static int convolution(Net *net, const Block *block, const Layer *layer, int number, int x) {
+    return net_conv2d(net, part(block, "conv", number), x, layer->channels, layer->kernel,
+                      layer->stride, layer->kernel / 2, false);
+}
+
+/* Convolution first, activation behind it; what follows the addition is left out. */
+static int activated_behind(Net *net, const ModelSpec *spec, const Block *block, int x) {
+    Layer layers[3];
+    int count = layers_of(spec, block, layers);
+    for (int i = 1; i <= count; i++) {
+        x = convolution(net, block, &layers[i - 1], i, x);
+        if (i < count || spec->activation != ACTIVATION_BN_AFTER_ADD)
+            x = net_batch_norm(net, part(block, "bn", i), x);
+        if (i < count || spec->activation == ACTIVATION_RELU_BEFORE_ADD)
+            x = net_relu(net, part(block, "relu", i), x);
+    }
+    return x;
+}
+
+/* Activation first; *activated receives what the first convolution reads. */
+static int activated_before(Net *net, const ModelSpec *spec, const Block *block, int x,
+                            int *activated) {
+    bool full = spec->activation == ACTIVATION_FULL_PREACT;
+    Layer layers[3];
+    int count = layers_of(spec, block, layers);
+    for (int i = 1; i <= count; i++) {
+        bool active = i > 1 || !block->first;
+        if (active && full)
+            x = net_batch_norm(net, part(block, "bn", i), x);
+        if (active)
+            x = net_relu(net, part(block, "relu", i), x);
+        if (i == 1)
+            *activated = x;
+        x = convolution(net, block, &layers[i - 1], i, x);
+        if (!full)
+            x = net_batch_norm(net, part(block, "bn", i), x);
+    }
+    return x;
+}
+
+static int behind_the_addition(Net *net, const ModelSpec *spec, const Block *block, int x) {
+    int last = spec->block == BLOCK_BASIC ? 2 : 3;
+    if (spec->activation == ACTIVATION_BN_AFTER_ADD)
+        x = net_batch_norm(net, part(block, "bn", last), x);
+    if (spec->activation == ACTIVATION_ORIGINAL || spec->activation == ACTIVATION_BN_AFTER_ADD)
+        x = net_relu(net, part(block, "relu", last), x);
+    return x;
+}
+
+int residual_block(Net *net, const ModelSpec *spec, const Block *block, int x) {
+    if (x < 0)
+        return -1;
+    int y, activated = x;
+    if (spec->activation == ACTIVATION_RELU_PREACT || spec->activation == ACTIVATION_FULL_PREACT)
+        y = activated_before(net, spec, block, x, &activated);
+    else
+        y = activated_behind(net, spec, block, x);
+    if (y >= 0 && has_shortcut(net, spec, block, x))
+        y = net_add(net, part(block, "add", 0), y, shortcut(net, spec, block, x, activated));
+    return behind_the_addition(net, spec, block, y);
+}
+
+int residual_end(Net *net, const ModelSpec *spec, int x) {
+    if (spec->activation == ACTIVATION_FULL_PREACT)
+        x = net_batch_norm(net, "bn_last", x);
+    if (spec->activation == ACTIVATION_FULL_PREACT || spec->activation == ACTIVATION_RELU_PREACT)
+        x = net_relu(net, "relu_last", x);
+    return x;
+}
+
+Status residual_check(const ModelSpec *spec) {
+    if (spec->width < 1)
+        return status_fail(STATUS_BAD_INPUT, "width %d: must be at least 1", spec->width);
+    if (spec->block != BLOCK_BASIC && spec->block != BLOCK_BOTTLENECK)
+        return status_fail(STATUS_BAD_INPUT, "block: %s has basic and bottleneck blocks",
+                           spec->model);
+    if (spec->block == BLOCK_BASIC && spec->bottleneck_stride == BOTTLENECK_STRIDE_3X3)
+        return status_fail(STATUS_BAD_INPUT, "bottleneck_stride: basic blocks have no 1x1 "
+                                             "convolution; leave it out");
+    if (spec->family == FAMILY_PLAIN && spec->activation != ACTIVATION_ORIGINAL)
+        return status_fail(STATUS_BAD_INPUT, "activation: plain nets have no addition that it "
+                                             "could stand before or after; leave it original");
+    return STATUS_OK;
+}
