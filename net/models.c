@@ -72,6 +72,65 @@ static const ModelInfo models[] = {
       .classes = 1000},
      complete_resnet_imagenet,
      build_resnet_imagenet},
+    {"tutorial000",
+     "a ResNet-18 for CIFAR-10, images of 224 (asis) or 32 pixels (fixed)",
+     OFFERS_WIDTH | OFFERS_PROFILE,
+     {.depth = 18,
+      .shortcut = SHORTCUT_B,
+      .block = BLOCK_BASIC,
+      .width = 64,
+      .bottleneck_stride = BOTTLENECK_STRIDE_1X1,
+      .first_kernel = 3,
+      .profile = PROFILE_ASIS,
+      .classes = 10},
+     complete_tutorial000,
+     build_tutorial000},
+    {"tutorial001",
+     "an annotated base with stages, bottlenecks and first kernel to choose",
+     OFFERS_PROFILE | OFFERS_FIRST_KERNEL | OFFERS_STAGES,
+     {.shortcut = SHORTCUT_B, .first_kernel = 3, .profile = PROFILE_ASIS, FOR_SMALL_IMAGES},
+     complete_tutorial001,
+     build_tutorial001},
+    {"tutorial002",
+     "identity blocks with plain convolutions where the size changes",
+     OFFERS_WIDTH | OFFERS_PROFILE,
+     {.depth = 22,
+      .shortcut = SHORTCUT_TRANSITION,
+      .block = BLOCK_BASIC,
+      .width = 64,
+      .bottleneck_stride = BOTTLENECK_STRIDE_1X1,
+      .first_kernel = 3,
+      .profile = PROFILE_ASIS,
+      FOR_SMALL_IMAGES},
+     NULL,
+     build_tutorial002},
+    {"tutorial003",
+     "a small net for MNIST without batch norm, plain and residual",
+     OFFERS_FAMILY | OFFERS_BLOCK | OFFERS_WIDTH | OFFERS_PROFILE,
+     {.depth = 8,
+      .shortcut = SHORTCUT_A,
+      .block = BLOCK_5X5,
+      .width = 20,
+      .bottleneck_stride = BOTTLENECK_STRIDE_1X1,
+      .first_kernel = 5,
+      .profile = PROFILE_ASIS,
+      .input = {1, 28, 28},
+      .classes = 10},
+     NULL,
+     build_tutorial003},
+    {"tutorial004",
+     "6n+2 layers (n = 2) for CIFAR-10 with 3x3 projections",
+     OFFERS_DEPTH | OFFERS_WIDTH | OFFERS_PROFILE,
+     {.depth = 14,
+      .shortcut = SHORTCUT_3X3,
+      .block = BLOCK_BASIC,
+      .width = 16,
+      .bottleneck_stride = BOTTLENECK_STRIDE_1X1,
+      .first_kernel = 3,
+      .profile = PROFILE_ASIS,
+      FOR_SMALL_IMAGES},
+     NULL,
+     build_tutorial004},
 };
 
 const ModelInfo *model_table(int *count) {
@@ -92,16 +151,15 @@ ModelSpec model_default(void) {
 
 /* ---- what is left to the model ---- */
 
-static Status find(const char *name, const ModelInfo **info) {
+/* NULL when there is none; the error is recorded. */
+static const ModelInfo *find(const char *name) {
     int count;
     const ModelInfo *table = model_table(&count);
     for (int i = 0; i < count; i++)
-        if (strcmp(table[i].name, name) == 0) {
-            *info = &table[i];
-            return STATUS_OK;
-        }
-    return status_fail(STATUS_BAD_INPUT, "unknown model '%s'; 'harness list models' names them",
-                       name);
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    status_fail(STATUS_BAD_INPUT, "unknown model '%s'; 'harness list models' names them", name);
+    return NULL;
 }
 
 static Status not_offered(const ModelInfo *info, const char *name) {
@@ -112,6 +170,8 @@ static Status not_offered(const ModelInfo *info, const char *name) {
 static Status check_offered(const ModelInfo *info, const ModelSpec *spec) {
     if (!(info->offers & OFFERS_FAMILY) && spec->family == FAMILY_PLAIN)
         return status_fail(STATUS_BAD_INPUT, "family: %s has no plain form", info->name);
+    if ((info->offers & OFFERS_PROFILE) && spec->profile == PROFILE_NONE)
+        return status_fail(STATUS_BAD_INPUT, "profile: %s is asis or fixed", info->name);
     if (info->offers & OFFERS_STAGES)
         return STATUS_OK;
     if (spec->blocks.count)
@@ -128,9 +188,10 @@ static void complete_input(Shape *input, Shape own) {
 }
 
 Status model_complete(ModelSpec *spec) {
-    const ModelInfo *info;
+    const ModelInfo *info = find(spec->model);
     ModelSpec full = *spec;
-    TRY(find(spec->model, &info));
+    if (!info)
+        return STATUS_BAD_INPUT;
     TRY(check_offered(info, spec));
     for (int i = 0; i < CHOICES; i++)
         if (!(info->offers & choices[i].flag) || get(spec, &choices[i]) == 0)
@@ -150,9 +211,10 @@ Status model_complete(ModelSpec *spec) {
 }
 
 Status model_append(const ModelSpec *spec, Net *net) {
-    const ModelInfo *info;
+    const ModelInfo *info = find(spec->model);
     ModelSpec full = *spec;
-    TRY(find(spec->model, &info));
+    if (!info)
+        return STATUS_BAD_INPUT;
     TRY(model_complete(&full));
     return info->build(&full, net);
 }

@@ -99,7 +99,14 @@ Status model_build(const ModelSpec *spec, Net **net);
 /* Each in the file of its name. A builder's error sticks in the net: model_build() asks for it. */
 Status build_resnet_cifar(const ModelSpec *spec, Net *net);
 Status build_resnet_imagenet(const ModelSpec *spec, Net *net);
+Status build_tutorial000(const ModelSpec *spec, Net *net);
+Status build_tutorial001(const ModelSpec *spec, Net *net);
+Status build_tutorial002(const ModelSpec *spec, Net *net);
+Status build_tutorial003(const ModelSpec *spec, Net *net);
+Status build_tutorial004(const ModelSpec *spec, Net *net);
 void complete_resnet_cifar(ModelSpec *spec);
 void complete_resnet_imagenet(ModelSpec *spec);
+void complete_tutorial000(ModelSpec *spec);
+void complete_tutorial001(ModelSpec *spec);
 
 #endif

@@ -7,20 +7,17 @@
  * pre-activation it has no batch norm behind it. */
 #include "net/residual.h"
 
-#include <stdio.h>
+#include "net/naming.h"
 
 typedef struct Layer {
     int channels, kernel, stride;
 } Layer;
 
-/* The full name of a part of a block, in a buffer that the next call reuses; number 0: none. */
+/* The full name of a part of a block; number 0: none. */
 static const char *part(const Block *block, const char *what, int number) {
-    static _Thread_local char name[NET_NAME_MAX];
-    char digits[12] = "";
-    if (number)
-        snprintf(digits, sizeof digits, "%d", number);
-    snprintf(name, sizeof name, "layer%d.%d.%s%s", block->stage, block->index, what, digits);
-    return name;
+    if (!number)
+        return node_name("layer%d.%d.%s", block->stage, block->index, what);
+    return node_name("layer%d.%d.%s%d", block->stage, block->index, what, number);
 }
 
 /* ---- the shortcut ---- */
@@ -121,6 +118,16 @@ static int behind_the_addition(Net *net, const ModelSpec *spec, const Block *blo
     if (spec->activation == ACTIVATION_ORIGINAL || spec->activation == ACTIVATION_BN_AFTER_ADD)
         x = net_relu(net, part(block, "relu", last), x);
     return x;
+}
+
+Block residual_plan(const ModelSpec *spec, int stage, int index) {
+    int inner = spec->width << (stage - 1);
+    return (Block){.stage = stage,
+                   .index = index,
+                   .channels = spec->block == BLOCK_BOTTLENECK ? 4 * inner : inner,
+                   .inner = inner,
+                   .stride = stage > 1 && index == 0 ? 2 : 1,
+                   .first = stage == 1 && index == 0};
 }
 
 int residual_block(Net *net, const ModelSpec *spec, const Block *block, int x) {

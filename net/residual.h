@@ -15,6 +15,9 @@ typedef struct Block {
 
 /* Checks what the blocks of any net refuse; the message begins with the choice's name. */
 Status residual_check(const ModelSpec *spec);
+/* The block with width << (stage - 1) channels (a bottleneck: inside; four times as many outside);
+ * the first of stages 2, 3, ... has stride 2. */
+Block residual_plan(const ModelSpec *spec, int stage, int index);
 /* Appends one block behind node x; returns its last node. */
 int residual_block(Net *net, const ModelSpec *spec, const Block *block, int x);
 /* What follows the last block: nothing, or the activation that pre-activation leaves out there. */

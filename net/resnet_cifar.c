@@ -38,8 +38,7 @@ static Status check(const ModelSpec *spec) {
 
 Status build_resnet_cifar(const ModelSpec *spec, Net *net) {
     TRY(check(spec));
-    bool bottleneck = spec->block == BLOCK_BOTTLENECK;
-    int blocks = (spec->depth - 2) / (bottleneck ? 9 : 6);
+    int blocks = (spec->depth - 2) / (spec->block == BLOCK_BOTTLENECK ? 9 : 6);
     snprintf(net->title, sizeof net->title, "%s-%d",
              spec->family == FAMILY_PLAIN ? "plain" : "resnet", spec->depth);
     int x = net_input(net, spec->input);
@@ -48,13 +47,7 @@ Status build_resnet_cifar(const ModelSpec *spec, Net *net) {
     x = net_relu(net, "relu", x);
     for (int stage = 1; stage <= 3; stage++)
         for (int i = 0; i < blocks && x >= 0; i++) {
-            int inner = spec->width << (stage - 1);
-            Block block = {stage,
-                           i,
-                           bottleneck ? 4 * inner : inner,
-                           inner,
-                           stage > 1 && i == 0 ? 2 : 1,
-                           stage == 1 && i == 0};
+            Block block = residual_plan(spec, stage, i);
             x = residual_block(net, spec, &block, x);
         }
     x = residual_end(net, spec, x);

@@ -49,19 +49,12 @@ Status build_resnet_imagenet(const ModelSpec *spec, Net *net) {
                            "depth %d: resnet_imagenet has 18, 34, 50, 101 or 152 layers",
                            spec->depth);
     TRY(residual_check(spec));
-    bool bottleneck = spec->block == BLOCK_BOTTLENECK;
     snprintf(net->title, sizeof net->title, "imagenet-%s-%d",
              spec->family == FAMILY_PLAIN ? "plain" : "resnet", spec->depth);
     int x = stem(spec, net);
     for (int stage = 1; stage <= STAGES; stage++)
         for (int i = 0; i < depth->blocks[stage - 1] && x >= 0; i++) {
-            int inner = spec->width << (stage - 1);
-            Block block = {stage,
-                           i,
-                           bottleneck ? 4 * inner : inner,
-                           inner,
-                           stage > 1 && i == 0 ? 2 : 1,
-                           stage == 1 && i == 0};
+            Block block = residual_plan(spec, stage, i);
             x = residual_block(net, spec, &block, x);
         }
     x = net_global_avg_pool(net, "avgpool", x);

@@ -16,8 +16,9 @@ enum { MANY = 1000000000 };
 /* Defaults are the choices of the paper (He et al. 2015, section 4.2) or, where it leaves one open,
  * those that experiments/README.md argues for. */
 static const Column independent[] = {
-    {"model", COLUMN_WORD, AT(model), NO_RANGE, NULL, "resnet_cifar|resnet_imagenet", NULL,
-     "resnet_cifar",
+    {"model", COLUMN_WORD, AT(model), NO_RANGE, NULL,
+     "resnet_cifar|resnet_imagenet|tutorial000|tutorial001|tutorial002|tutorial003|tutorial004",
+     NULL, "resnet_cifar",
      "which builder makes the net; 'harness list models'. A choice left auto is the model's own"},
     {"family", COLUMN_CHOICE, AT(family), NO_RANGE, NULL, "plain|resnet", NULL, "resnet",
      "with or without shortcuts"},
@@ -120,15 +121,13 @@ static const Column independent[] = {
     {"activation", COLUMN_CHOICE, AT(activation), NO_RANGE, NULL,
      "original|bn_after_add|relu_before_add|relu_preact|full_preact", NULL, "original",
      "order of batch norm, ReLU and addition in a block: He et al. 2016 (arXiv 1603.05027), Fig. "
-     "4 a to e",
-     true},
+     "4 a to e"},
     {"blocks", COLUMN_TEXT, AT(blocks), NO_RANGE, NULL, NULL, NULL, "none",
-     "tutorial001: blocks of each stage, as '3 3 3'; none: the model's own", true},
+     "tutorial001: blocks of each stage, as '3 3 3'; none: the model's own"},
     {"channels", COLUMN_TEXT, AT(channels), NO_RANGE, NULL, NULL, NULL, "none",
-     "tutorial001: channels of each stage, as '16 32 64'; none: the model's own", true},
+     "tutorial001: channels of each stage, as '16 32 64'; none: the model's own"},
     {"bottlenecks", COLUMN_TEXT, AT(bottlenecks), NO_RANGE, NULL, NULL, NULL, "none",
-     "tutorial001: inner channels of each stage's bottlenecks, as '8 16 16'; none: basic blocks",
-     true},
+     "tutorial001: inner channels of each stage's bottlenecks, as '8 16 16'; none: basic blocks"},
 };
 
 static const ResultColumn result[] = {
@@ -228,6 +227,10 @@ const Column *columns_find(const char *name) {
         if (strcmp(independent[i].name, name) == 0)
             return &independent[i];
     return NULL;
+}
+
+bool columns_is_late(const Column *column) {
+    return column > columns_find("select"); /* the last of the first */
 }
 
 const char *columns_nearest(const char *name) {

@@ -28,8 +28,6 @@ typedef struct Column {
     const char *later;    /* choices that are known but cannot be run yet; or NULL */
     const char *fallback; /* the default, as text */
     const char *help;
-    bool late; /* came after the first results: not part of a key where it has its default, so that
-                  the keys of runs that do not use it stay */
 } Column;
 
 /* A column of runs.csv, curves.csv or steps.csv that a run produces. */
@@ -46,6 +44,9 @@ const ResultColumn *columns_curve(int *count);  /* of curves.csv */
 const ResultColumn *columns_step(int *count);   /* of steps.csv */
 /* NULL when there is none. */
 const Column *columns_find(const char *name);
+/* True for a column that came after the first published results: it is no part of a key where it
+ * has its default, so that the keys of runs that do not use it stay. */
+bool columns_is_late(const Column *column);
 /* The name nearest to a misspelt one; NULL when none is near. */
 const char *columns_nearest(const char *name);
 /* "plain, resnet", "whole number from 1 to 100, or all", ... */

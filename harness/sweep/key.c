@@ -12,7 +12,7 @@ void config_canonical(const RunConfig *config, char text[CANONICAL_SIZE]) {
     for (int i = 0; i < count; i++) {
         char value[256];
         config_get(config, columns[i].name, value, sizeof value);
-        if (columns[i].late && strcmp(value, columns[i].fallback) == 0)
+        if (columns_is_late(&columns[i]) && strcmp(value, columns[i].fallback) == 0)
             continue;
         used +=
             snprintf(text + used, CANONICAL_SIZE - (size_t)used, "%s=%s\n", columns[i].name, value);

@@ -43,11 +43,21 @@ static const char *const depths[RUNS] = {"8", "14", "8", "14"};
 
 /* Columns that the file sets; every other one is at its default. */
 static const char *expected_independent(int run, const Column *column) {
-    static const char *const set[][2] = {{"width", "4"},        {"dataset", "fashion_mnist"},
-                                         {"train_size", "200"}, {"test_size", "100"},
-                                         {"batch", "20"},       {"iterations", "20"},
-                                         {"lr", "0.05"},        {"schedule", "15:0.1"},
-                                         {"eval_every", "10"},  {"threads", "1"}};
+    static const char *const set[][2] = {{"width", "4"},
+                                         {"dataset", "fashion_mnist"},
+                                         {"train_size", "200"},
+                                         {"test_size", "100"},
+                                         {"batch", "20"},
+                                         {"iterations", "20"},
+                                         {"lr", "0.05"},
+                                         {"schedule", "15:0.1"},
+                                         {"eval_every", "10"},
+                                         {"threads", "1"},
+                                         {"shortcut", "A"},
+                                         {"block", "basic"},
+                                         {"profile", "none"},
+                                         {"first_kernel", "3"},
+                                         {"bottleneck_stride", "1x1"}}; /* what auto stood for */
     if (strcmp(column->name, "family") == 0)
         return families[run];
     if (strcmp(column->name, "depth") == 0)
