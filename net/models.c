@@ -82,6 +82,7 @@ static const ModelInfo models[] = {
       .bottleneck_stride = BOTTLENECK_STRIDE_1X1,
       .first_kernel = 3,
       .profile = PROFILE_ASIS,
+      .input = {3, 0, 0},
       .classes = 10},
      complete_tutorial000,
      build_tutorial000},

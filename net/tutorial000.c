@@ -14,8 +14,9 @@
 enum { STAGES = 4, BLOCKS = 2 };
 
 void complete_tutorial000(ModelSpec *spec) {
-    if (spec->input.c == 0)
-        spec->input = spec->profile == PROFILE_FIXED ? (Shape){3, 32, 32} : (Shape){3, 224, 224};
+    int size = spec->profile == PROFILE_FIXED ? 32 : 224;
+    spec->input.h = spec->input.h ? spec->input.h : size;
+    spec->input.w = spec->input.w ? spec->input.w : size;
 }
 
 static int block(Net *net, int stage, int index, int x, int channels, int stride) {

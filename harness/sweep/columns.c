@@ -230,7 +230,12 @@ const Column *columns_find(const char *name) {
 }
 
 bool columns_is_late(const Column *column) {
-    return column > columns_find("select"); /* the last of the first */
+    static const char *const late[] = {"resize",     "test_resize", "input_size", "last_batch",
+                                       "activation", "blocks",      "channels",   "bottlenecks"};
+    for (int i = 0; i < LENGTH(late); i++)
+        if (strcmp(column->name, late[i]) == 0)
+            return true;
+    return false;
 }
 
 const char *columns_nearest(const char *name) {
