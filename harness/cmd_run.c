@@ -55,6 +55,8 @@ static int help(void) {
         "  --save-weights      a run's weights.safetensors, with PyTorch's names, and\n"
         "                      optimizer.safetensors, in runs/KEY/ of the output folder\n"
         "  --log-every N       the loss of every N steps in runs/KEY/steps.csv\n"
+        "  --layers            layers.csv: responses, gradients, weights and updates by layer, at\n"
+        "                      each evaluation; training stays the same to the bit\n"
         "  --tensorboard DIR   logs for 'tensorboard --logdir DIR', a folder a run\n"
         "  --dry-run           lists the runs with parameters, multiply-adds and estimated time\n"
         "  --no-plot           no tables and figures at the end; 'harness plot DIR' makes them\n"
@@ -75,6 +77,7 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, 't'},
     {"save-weights", no_argument, NULL, 'w'},
     {"log-every", required_argument, NULL, 'l'},
+    {"layers", no_argument, NULL, 'y'},
     {"tensorboard", required_argument, NULL, 'b'},
     {"dry-run", no_argument, NULL, 'n'},
     {"quiet", no_argument, NULL, 'q'},
@@ -120,6 +123,9 @@ static int apply(Options *options, int option, const char *text) {
         return -1;
     case 'l':
         return set_log_every(options, text);
+    case 'y':
+        options->logs.layers = true;
+        return -1;
     case 'b':
         options->logs.tensorboard = text;
         return -1;
@@ -195,8 +201,9 @@ static Status dry_run(const Experiment *experiment) {
 static void note_missing(const Sweep *sweep, const SweepLogs *logs, int run) {
     const char *key = sweep->runs[run].key;
     const char *const names[] = {logs->save_weights ? OUTPUT_WEIGHTS : NULL,
-                                 logs->log_every ? OUTPUT_STEPS : NULL};
-    for (int i = 0; i < 2; i++) {
+                                 logs->log_every ? OUTPUT_STEPS : NULL,
+                                 logs->layers ? OUTPUT_LAYERS : NULL};
+    for (int i = 0; i < 3; i++) {
         char path[OUTPUT_PATH_SIZE];
         if (!names[i])
             continue;

@@ -200,6 +200,30 @@ static const ResultColumn step[] = {
     {"error_pct", false, "of the same images"},
 };
 
+static const ResultColumn layer[] = {
+    {"key", false, "of the run, as in runs.csv"},
+    {"model", false, "as in runs.csv"},
+    {"family", false, "as in runs.csv"},
+    {"depth", false, "as in runs.csv"},
+    {"shortcut", false, "as in runs.csv"},
+    {"seed", false, "as in runs.csv"},
+    {"iteration", false, "steps of training done"},
+    {"layer", false, "number of the convolution or linear layer, from 1, in the net's order"},
+    {"name", false, "of the layer; its weight is NAME.weight"},
+    {"op", false, "conv2d or linear"},
+    {"kernel", false, "height of the window; 1 of a linear layer"},
+    {"channels", false, "of the layer's output"},
+    {"response_std", false,
+     "standard deviation, over images, channels and places, of the layer's output after its batch "
+     "norm and before addition and nonlinearity; without batch norm of the output itself. The "
+     "first 256 clean training images, batch norm as in the evaluations"},
+    {"gradient_norm", false,
+     "Euclidean norm of the loss's gradient by the weight in the last step, without weight decay"},
+    {"weight_norm", false, "Euclidean norm of the weight after that step"},
+    {"update_ratio", false,
+     "norm of the weight's change in that step by its norm before; empty where that is 0"},
+};
+
 #define LENGTH(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
 const Column *columns_independent(int *count) {
@@ -220,6 +244,11 @@ const ResultColumn *columns_curve(int *count) {
 const ResultColumn *columns_step(int *count) {
     *count = LENGTH(step);
     return step;
+}
+
+const ResultColumn *columns_layer(int *count) {
+    *count = LENGTH(layer);
+    return layer;
 }
 
 const Column *columns_find(const char *name) {
@@ -311,4 +340,6 @@ void columns_markdown(FILE *file) {
     markdown_results(file, curve, LENGTH(curve));
     fprintf(file, "\n### What a run's `steps.csv` holds (`--log-every N`)\n\n");
     markdown_results(file, step, LENGTH(step));
+    fprintf(file, "\n### What `layers.csv` holds (`--layers`)\n\n");
+    markdown_results(file, layer, LENGTH(layer));
 }

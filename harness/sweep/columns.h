@@ -42,6 +42,7 @@ const Column *columns_independent(int *count);
 const ResultColumn *columns_result(int *count); /* of runs.csv, after the independent ones */
 const ResultColumn *columns_curve(int *count);  /* of curves.csv */
 const ResultColumn *columns_step(int *count);   /* of steps.csv */
+const ResultColumn *columns_layer(int *count);  /* of layers.csv */
 /* NULL when there is none. */
 const Column *columns_find(const char *name);
 /* True for a column that came after the first published results: it is no part of a key where it

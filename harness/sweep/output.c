@@ -61,12 +61,26 @@ static Status check_header(const char *path, void (*write)(FILE *)) {
     return status;
 }
 
+/* The files that are put together from the runs' own of the same name, but for runs.csv. */
+static const struct {
+    const char *name, *part;
+    void (*header)(FILE *file);
+    bool optional; /* not every run has it; where none has, there is no such file */
+} tops[] = {
+    {OUTPUT_LAYERS, OUTPUT_LAYERS, record_layers_header, true},
+    {"curves.csv", "curves.csv", record_curves_header, false},
+    {"runs.csv", "run.csv", record_runs_header, false},
+};
+
+enum { TOPS = sizeof tops / sizeof tops[0] };
+
 static Status check_top(const Output *output) {
     char path[OUTPUT_PATH_SIZE];
-    output_path(output, NULL, "runs.csv", path);
-    TRY(check_header(path, record_runs_header));
-    output_path(output, NULL, "curves.csv", path);
-    return check_header(path, record_curves_header);
+    for (int i = 0; i < TOPS; i++) {
+        output_path(output, NULL, tops[i].name, path);
+        TRY(check_header(path, tops[i].header));
+    }
+    return STATUS_OK;
 }
 
 Status output_open(const char *folder, Output *output) {
@@ -97,7 +111,8 @@ Status output_flush(const char *what, FILE *file) {
 
 /* Of a start that did not come to its end, with other options perhaps. */
 static void remove_leftovers(const Output *output, const char *key) {
-    static const char *const names[] = {OUTPUT_STEPS, OUTPUT_WEIGHTS, OUTPUT_OPTIMIZER};
+    static const char *const names[] = {OUTPUT_STEPS, OUTPUT_LAYERS, OUTPUT_WEIGHTS,
+                                        OUTPUT_OPTIMIZER};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[OUTPUT_PATH_SIZE];
         output_path(output, key, names[i], path);
@@ -138,13 +153,14 @@ Status output_begin_curves(const Output *output, const char *key, FILE **out) {
     return STATUS_OK;
 }
 
-Status output_begin_steps(const Output *output, const char *key, FILE **out) {
+Status output_begin_rows(const Output *output, const char *key, const char *name,
+                         void (*header)(FILE *), FILE **out) {
     char path[OUTPUT_PATH_SIZE];
-    output_path(output, key, OUTPUT_STEPS, path);
+    output_path(output, key, name, path);
     FILE *file = fopen(path, "w");
     if (!file)
         return io_error("cannot write", path);
-    record_steps_header(file);
+    header(file);
     Status status = output_flush(path, file);
     if (status != STATUS_OK) {
         fclose(file);
@@ -159,7 +175,8 @@ Status output_end_curves(FILE *file) {
         return STATUS_OK;
     bool bad = ferror(file) || fflush(file) != 0 || fsync(fileno(file)) != 0;
     if (fclose(file) != 0 || bad)
-        return status_fail(STATUS_IO, "cannot write a run's curves.csv or steps.csv: %s",
+        return status_fail(STATUS_IO,
+                           "cannot write a run's curves.csv, steps.csv or layers.csv: %s",
                            strerror(errno));
     return STATUS_OK;
 }
@@ -182,7 +199,7 @@ typedef struct Rebuild {
     const Output *output;
     char (*keys)[KEY_SIZE];
     int count;
-    bool curves;
+    int top; /* which of tops */
 } Rebuild;
 
 /* Appends a run's file without its header line. */
@@ -202,17 +219,21 @@ static Status append(FILE *to, const char *path) {
     return status;
 }
 
+/* Whether a finished run has its part of the file; its path. */
+static bool has_part(const Rebuild *rebuild, int run, char path[OUTPUT_PATH_SIZE]) {
+    output_path(rebuild->output, rebuild->keys[run], tops[rebuild->top].part, path);
+    return output_finished(rebuild->output, rebuild->keys[run]) &&
+           (!tops[rebuild->top].optional || access(path, F_OK) == 0);
+}
+
 static Status write_top(FILE *file, void *context) {
     const Rebuild *rebuild = context;
-    (rebuild->curves ? record_curves_header : record_runs_header)(file);
+    tops[rebuild->top].header(file);
     for (int i = 0; i < rebuild->count; i++) {
         char path[OUTPUT_PATH_SIZE];
-        if (!output_finished(rebuild->output, rebuild->keys[i]))
+        if (!has_part(rebuild, i, path))
             continue;
-        output_path(rebuild->output, rebuild->keys[i], "run.csv", path);
-        TRY(check_header(path, record_runs_header));
-        if (rebuild->curves)
-            output_path(rebuild->output, rebuild->keys[i], "curves.csv", path);
+        TRY(check_header(path, tops[rebuild->top].header));
         TRY(append(file, path));
     }
     return STATUS_OK;
@@ -252,13 +273,23 @@ static Status all_keys(const Output *output, char (*keys)[KEY_SIZE], int count,
     return all ? STATUS_OK : status_fail(STATUS_NO_MEMORY, "%s: no memory", path);
 }
 
-static Status write_both(const Output *output, char (*keys)[KEY_SIZE], int count) {
-    static const char *const names[] = {"curves.csv", "runs.csv"};
-    for (int i = 0; i < 2; i++) {
+static bool nobody_has_it(const Rebuild *rebuild) {
+    char path[OUTPUT_PATH_SIZE];
+    for (int i = 0; i < rebuild->count; i++)
+        if (has_part(rebuild, i, path))
+            return false;
+    return tops[rebuild->top].optional;
+}
+
+static Status write_tops(const Output *output, char (*keys)[KEY_SIZE], int count) {
+    for (int i = 0; i < TOPS; i++) {
         char path[OUTPUT_PATH_SIZE];
-        Rebuild rebuild = {output, keys, count, i == 0};
-        output_path(output, NULL, names[i], path);
-        TRY(whole_file_write(path, write_top, &rebuild));
+        Rebuild rebuild = {output, keys, count, i};
+        output_path(output, NULL, tops[i].name, path);
+        if (nobody_has_it(&rebuild))
+            unlink(path);
+        else
+            TRY(whole_file_write(path, write_top, &rebuild));
     }
     return STATUS_OK;
 }
@@ -274,7 +305,7 @@ Status output_rebuild(const Output *output, char (*keys)[KEY_SIZE], int count) {
     Status status = STATUS_OK;
     CHECK(check_top(output));
     CHECK(all_keys(output, keys, count, &all, &total));
-    CHECK(write_both(output, all, total));
+    CHECK(write_tops(output, all, total));
 out:
     free(all);
     close(lock);

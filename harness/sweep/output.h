@@ -1,9 +1,11 @@
 /* The output folder of a sweep.
  *
- *   DIR/runs.csv, DIR/curves.csv   rebuilt from the folders below, always whole, by renaming
+ *   DIR/runs.csv, DIR/curves.csv, and DIR/layers.csv where a run has one:
+ *                                  rebuilt from the folders below, always whole, by renaming
  *   DIR/runs/KEY/curves.csv        grows row by row while the run trains
  *   DIR/runs/KEY/algorithms.txt    what the backend chose, where it had a choice
  *   DIR/runs/KEY/steps.csv         where asked for: the losses of the steps; grows, too
+ *   DIR/runs/KEY/layers.csv        where asked for: the layers at each evaluation; grows, too
  *   DIR/runs/KEY/weights.safetensors, optimizer.safetensors   where asked for, at the end
  *   DIR/runs/KEY/run.csv           header and one row; there once the run is finished
  *
@@ -28,6 +30,7 @@ Status output_open(const char *folder, Output *output);
 
 enum { OUTPUT_PATH_SIZE = 640 };
 #define OUTPUT_STEPS     "steps.csv"
+#define OUTPUT_LAYERS    "layers.csv"
 #define OUTPUT_WEIGHTS   "weights.safetensors"
 #define OUTPUT_OPTIMIZER "optimizer.safetensors"
 
@@ -41,8 +44,10 @@ bool output_finished(const Output *output, const char *key);
  * it, or has finished it since output_finished() said no. The caller ends it with
  * output_end_curves(). */
 Status output_begin_curves(const Output *output, const char *key, FILE **file);
-/* steps.csv with its header; the caller closes it. After output_begin_curves(). */
-Status output_begin_steps(const Output *output, const char *key, FILE **file);
+/* steps.csv or layers.csv with its header; the caller ends it with output_end_curves(). After
+ * output_begin_curves(). */
+Status output_begin_rows(const Output *output, const char *key, const char *name,
+                         void (*header)(FILE *file), FILE **file);
 /* Hands the row just written to the operating system; a full disk is told here. */
 Status output_flush(const char *what, FILE *file);
 /* Accepts NULL. Brings the file to the disk and closes it. */
@@ -53,7 +58,7 @@ Status output_run(const Output *output, const char *key, WriteFn *write, void *c
 /* The same for algorithms.txt. */
 Status output_algorithms(const Output *output, const char *key, WriteFn *write, void *context);
 
-/* Builds the two top-level files: the finished runs of `keys` in that order, then whatever other
+/* Builds the top-level files: the finished runs of `keys` in that order, then whatever other
  * finished runs the folder has, by key. */
 Status output_rebuild(const Output *output, char (*keys)[KEY_SIZE], int count);
 

@@ -37,7 +37,8 @@ __attribute__((format(printf, 3, 4))) static void put(Line *line, const char *co
     abort(); /* a column that the dictionary lacks is a defect of this file */
 }
 
-/* Percentages with fixed decimals, losses to the last bit of a float; nothing for NaN. */
+/* Percentages with fixed decimals, losses and the like to the last bit of a float; nothing for NaN.
+ */
 static void put_percent(Line *line, const char *column, double value) {
     if (isfinite(value))
         put(line, column, "%.4f", value);
@@ -45,7 +46,7 @@ static void put_percent(Line *line, const char *column, double value) {
         put(line, column, "%s", "");
 }
 
-static void put_loss(Line *line, const char *column, double value) {
+static void put_real(Line *line, const char *column, double value) {
     if (isfinite(value))
         put(line, column, "%.9g", value);
     else
@@ -90,6 +91,12 @@ void record_steps_header(FILE *file) {
     write_names(file, columns, count, true);
 }
 
+void record_layers_header(FILE *file) {
+    int count;
+    const ResultColumn *columns = columns_layer(&count);
+    write_names(file, columns, count, true);
+}
+
 /* ---- runs.csv ---- */
 
 static void put_errors(Line *line, const CurveRow *row) {
@@ -101,11 +108,11 @@ static void put_errors(Line *line, const CurveRow *row) {
                                      .test_error_pct = NAN,
                                      .validation_error_pct = NAN};
     row = row ? row : &nothing;
-    put_loss(line, "train_loss", row->train_loss);
+    put_real(line, "train_loss", row->train_loss);
     put_percent(line, "train_error_pct", row->train_error_pct);
-    put_loss(line, "train_eval_loss", row->train_eval_loss);
+    put_real(line, "train_eval_loss", row->train_eval_loss);
     put_percent(line, "train_eval_error_pct", row->train_eval_error_pct);
-    put_loss(line, "test_loss", row->test_loss);
+    put_real(line, "test_loss", row->test_loss);
     put_percent(line, "test_error_pct", row->test_error_pct);
     put_percent(line, "validation_error_pct", row->validation_error_pct);
 }
@@ -181,16 +188,21 @@ void record_run(FILE *file, const RunConfig *config, const RunFacts *facts,
 
 /* ---- curves.csv ---- */
 
-void record_curve(FILE *file, const RunConfig *config, const char *key, const CurveRow *row) {
+/* What tells the run of a row of curves.csv or layers.csv. */
+static void put_identity(Line *line, const RunConfig *config, const char *key) {
     static const char *const copied[] = {"model", "family", "depth", "shortcut", "seed"};
-    Line line = {0};
-    line.columns = columns_curve(&line.count);
-    put(&line, "key", "%s", key);
+    put(line, "key", "%s", key);
     for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++) {
         char text[256];
         config_get(config, copied[i], text, sizeof text);
-        put(&line, copied[i], "%s", text);
+        put(line, copied[i], "%s", text);
     }
+}
+
+void record_curve(FILE *file, const RunConfig *config, const char *key, const CurveRow *row) {
+    Line line = {0};
+    line.columns = columns_curve(&line.count);
+    put_identity(&line, config, key);
     put(&line, "iteration", "%lld", (long long)row->iteration);
     put(&line, "epoch", "%.4f", row->epoch);
     put(&line, "lr", "%.9g", row->lr);
@@ -206,8 +218,26 @@ void record_step(FILE *file, const StepRow *row) {
     line.columns = columns_step(&line.count);
     put(&line, "iteration", "%lld", (long long)row->iteration);
     put(&line, "lr", "%.9g", row->lr);
-    put_loss(&line, "loss", row->loss);
+    put_real(&line, "loss", row->loss);
     put_percent(&line, "error_pct", row->error_pct);
+    write_line(file, &line, true);
+}
+
+void record_layer(FILE *file, const RunConfig *config, const char *key, int64_t iteration,
+                  const LayerRow *row) {
+    Line line = {0};
+    line.columns = columns_layer(&line.count);
+    put_identity(&line, config, key);
+    put(&line, "iteration", "%lld", (long long)iteration);
+    put(&line, "layer", "%d", row->layer);
+    put(&line, "name", "%s", row->name);
+    put(&line, "op", "%s", op_name(row->op));
+    put(&line, "kernel", "%d", row->kernel);
+    put(&line, "channels", "%d", row->channels);
+    put_real(&line, "response_std", row->response_std);
+    put_real(&line, "gradient_norm", row->gradient_norm);
+    put_real(&line, "weight_norm", row->weight_norm);
+    put_real(&line, "update_ratio", row->update_ratio);
     write_line(file, &line, true);
 }
 

@@ -24,6 +24,7 @@ typedef struct RunFacts {
 void record_runs_header(FILE *file);
 void record_curves_header(FILE *file);
 void record_steps_header(FILE *file);
+void record_layers_header(FILE *file);
 
 /* One line each. `chosen` is the evaluation that the result columns describe; NULL of a diverged
  * run. `best` is the one with the least test error; NULL when there was none;
@@ -33,6 +34,8 @@ void record_run(FILE *file, const RunConfig *config, const RunFacts *facts,
                 const CurveRow *best_validation);
 void record_curve(FILE *file, const RunConfig *config, const char *key, const CurveRow *row);
 void record_step(FILE *file, const StepRow *row);
+void record_layer(FILE *file, const RunConfig *config, const char *key, int64_t iteration,
+                  const LayerRow *row);
 
 /* host, started: now and here. */
 void record_begin(RunFacts *facts);

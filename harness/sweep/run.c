@@ -22,8 +22,8 @@ typedef struct Training {
     RunImages images;
     TrainSpec spec;
     Net *net;
-    FILE *curves, *steps; /* steps NULL: not asked for */
-    EventFile *events;    /* NULL: none are written */
+    FILE *curves, *steps, *layers; /* the last two NULL: not asked for */
+    EventFile *events;             /* NULL: none are written */
     Status events_status;
     CurveRow best, best_validation; /* the first with the least error */
     bool evaluated;
@@ -171,6 +171,13 @@ static Status on_step(void *context, const StepRow *row) {
     return output_flush("a run's steps.csv", t->steps);
 }
 
+static Status on_layers(void *context, int64_t iteration, const LayerRow *rows, int count) {
+    const Training *t = context;
+    for (int i = 0; i < count; i++)
+        record_layer(t->layers, t->config, t->facts.key, iteration, &rows[i]);
+    return output_flush("a run's layers.csv", t->layers);
+}
+
 static Status on_end(void *context, State *state, int64_t iterations) {
     const Training *t = context;
     return run_weights_save(t->output, t->facts.key, t->config, iterations, state);
@@ -189,23 +196,28 @@ static Status begin_logs(Training *t, TrainHooks *hooks) {
     if (logs->tensorboard)
         TRY(events_begin(logs->tensorboard, t->config, t->facts.key, &t->events));
     if (logs->log_every)
-        TRY(output_begin_steps(t->output, t->facts.key, &t->steps));
+        TRY(output_begin_rows(t->output, t->facts.key, OUTPUT_STEPS, record_steps_header,
+                              &t->steps));
+    if (logs->layers)
+        TRY(output_begin_rows(t->output, t->facts.key, OUTPUT_LAYERS, record_layers_header,
+                              &t->layers));
     t->spec.log_every = logs->log_every;
     hooks->progress = t->hooks->progress || t->events ? on_progress : NULL;
+    hooks->layers = t->layers ? on_layers : NULL;
     hooks->step = t->steps ? on_step : NULL;
     hooks->end = logs->save_weights ? on_end : NULL;
     return STATUS_OK;
 }
 
+/* Also what has failed must be closed; the first failure is told. */
 static Status end_logs(Training *t) {
-    EventFile *events = t->events;
-    FILE *steps = t->steps;
+    Status ends[] = {t->events_status, output_end_curves(t->curves), output_end_curves(t->steps),
+                     output_end_curves(t->layers), event_file_close(t->events)};
+    t->curves = t->steps = t->layers = NULL;
     t->events = NULL;
-    t->steps = NULL;
-    Status status = output_end_curves(steps);
-    Status closed = event_file_close(events);
-    TRY(t->events_status);
-    return status != STATUS_OK ? status : closed;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        TRY(ends[i]);
+    return STATUS_OK;
 }
 
 static Status write_run(FILE *file, void *context) {
@@ -238,17 +250,11 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
     CHECK(output_begin_curves(&sweep->output, run->key, &t.curves));
     CHECK(begin_logs(&t, &train_hooks));
     CHECK(train_run(&t.spec, t.net, backend, &train_hooks, result));
-    CHECK(output_end_curves(t.curves));
-    t.curves = NULL;
     CHECK(end_logs(&t));
     CHECK(output_run(&sweep->output, run->key, write_run, &t));
     CHECK(sweep_rebuild(sweep));
 out:
-    if (t.curves)
-        fclose(t.curves);
-    event_file_close(t.events);
-    if (t.steps)
-        fclose(t.steps);
+    end_logs(&t);
     run_images_free(&t.images);
     net_destroy(t.net);
     return status;

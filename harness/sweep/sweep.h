@@ -33,6 +33,7 @@ typedef struct Sweep {
 typedef struct SweepLogs {
     bool save_weights;       /* at the end of a run that did not diverge */
     int64_t log_every;       /* iterations between two rows of steps.csv; 0: none */
+    bool layers;             /* layers.csv: at each evaluation a row a layer */
     const char *tensorboard; /* folder of the event files, one folder in it a run; NULL: none */
 } SweepLogs;
 
@@ -55,7 +56,7 @@ void sweep_close(Sweep *sweep);
 bool sweep_finished(const Sweep *sweep, int run);
 /* Trains a run and records it; *result is what came out. A diverged run is recorded, too. */
 Status sweep_train(Sweep *sweep, int run, const SweepHooks *hooks, TrainResult *result);
-/* Brings DIR/runs.csv and DIR/curves.csv up to date. */
+/* Brings the files of DIR itself up to date. */
 Status sweep_rebuild(const Sweep *sweep);
 
 /* Opens (or keeps) the backend that a configuration asks for. Also of use to the dry run. */
