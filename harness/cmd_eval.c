@@ -7,6 +7,7 @@
 
 #include "harness/base/cli.h"
 #include "harness/base/whole_file.h"
+#include "harness/sweep/experiment.h"
 #include "harness/sweep/images.h"
 #include "harness/sweep/key.h"
 #include "harness/train/evaluate.h"
@@ -242,7 +243,7 @@ int cmd_eval(int argc, char **argv) {
     int code = parse(argc, argv, &call);
     if (code >= 0)
         return code;
-    Status status = config_check(&call.config);
+    Status status = run_check(&call.config);
     if (status == STATUS_OK)
         status = run(&call);
     return status == STATUS_OK ? EXIT_DONE : cli_fail(status);

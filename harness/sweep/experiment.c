@@ -47,7 +47,7 @@ static Status check_data(const RunConfig *config, Shape *shape, int *classes) {
     return STATUS_OK;
 }
 
-static Status check_run(RunConfig *config) {
+Status run_check(RunConfig *config) {
     Shape shape;
     int classes;
     Net *net;
@@ -64,7 +64,7 @@ static Status check_run(RunConfig *config) {
     return status == STATUS_OK ? status : status_context(status, "init_weights");
 }
 
-/* The messages of check_run() begin with the column at fault: the file's position of that one. */
+/* The messages of run_check() begin with the column at fault: the file's position of that one. */
 static Status blame(const ListRow *list, Status status) {
     char word[64];
     snprintf(word, sizeof word, "%.*s", (int)strcspn(status_message(), ": "), status_message());
@@ -90,7 +90,7 @@ static Status add_runs(Experiment *experiment, const ListRow *list) {
         run->line = list->line;
         run->selected = true;
         TRY(list_row_config(list, i, &run->config));
-        Status status = check_run(&run->config);
+        Status status = run_check(&run->config);
         if (status != STATUS_OK)
             return blame(list, status);
         experiment->count++;

@@ -69,6 +69,7 @@ static void evaluation(void **state) {
     program_expect("eval --weights a --images x", 2, "--images: test_size: 'x'");
     program_expect("eval --weights a --set bn_eval=recalibrated", 2, "bn_eval: running or batch");
     program_expect("eval --weights a --set depth=9", 2, "6n+2");
+    program_expect("eval --weights a --images 10001", 2, "test_size: 10001, but cifar10 has 10000");
     program_expect("eval --weights nowhere.safetensors", 2, "nowhere.safetensors: No such file");
     scratch_text("text.safetensors", "these are not weights\n");
     program_expect("eval --weights text.safetensors", 2, "text.safetensors: |the header has");

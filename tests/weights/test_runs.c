@@ -225,11 +225,33 @@ static void steps(void **state) {
     free(third);
 }
 
+/* A disk that fills up while weights are written: the run is not recorded as finished, no half a
+ * file stays, and with room again the same command goes on. */
+static void full_disk(void **state) {
+    (void)state;
+    const char *line = "run e.csv --data d --no-plot --out full --save-weights";
+    const Outcome *o = program_run_limited(line, 8000);
+    assert_int_equal(o->code, 1);
+    expect_words(o->err, "cannot write|weights.safetensors");
+    CsvTable runs = table_of("full/runs.csv");
+    assert_int_equal(runs.rows, 0);
+    csv_table_free(&runs);
+    char *weights = path_in(run("full", "--save-weights"), "weights.safetensors");
+    char *folder = strdup(weights);
+    *strrchr(folder, '/') = '\0';
+    assert_int_equal(access(in_scratch(weights), F_OK), 0);
+    snprintf(place, sizeof place, "ls %s/%s | grep -q new-", scratch_folder(), folder);
+    assert_int_not_equal(system(place), 0);
+    free(folder);
+    free(weights);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_extra),       cmocka_unit_test(saved_weights),
         cmocka_unit_test(starts_from_weights), cmocka_unit_test(content_is_key),
         cmocka_unit_test(bad_files),           cmocka_unit_test(steps),
+        cmocka_unit_test(full_disk),
     };
     if (argc != 2)
         return 2;
