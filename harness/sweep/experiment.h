@@ -30,8 +30,8 @@ enum { EXPERIMENT_RUNS_MAX = 10000 };
 Status experiment_read(const char *path, const char *const *sets, int set_count, const char *rows,
                        Experiment *experiment);
 /* What is refused of a single run: columns that exclude each other, more images than the data set
- * has, a net that cannot be built, weights that do not fit. The message begins with a column. What is
- * left to the model (config_settle()) is settled. */
+ * has, a net that cannot be built, weights that do not fit. The message begins with a column. What
+ * is left to the model (config_settle()) is settled. */
 Status run_check(RunConfig *config);
 void experiment_free(Experiment *experiment);
 
