@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cpu/dnnl_check.h"
+#include "cpu/winograd.h"
 
 enum { CX, CY, CPLAIN_X, CPLAIN_Y }; /* buffers of every step; or their gradients */
 
@@ -19,6 +20,7 @@ static void conv_destroy(void *op) {
     conv_set_destroy(&conv->tail);
     free(conv->oihw);
     free(conv->bias_values);
+    winograd_destroy(conv->winograd);
     free(conv);
 }
 
@@ -202,6 +204,8 @@ static Status run(CpuProgram *program, const Step *step, int count, ConvKind kin
     float *x = step_buffer(program, step, CX), *y = step_buffer(program, step, CY);
     float *plain_x = step_buffer(program, step, CPLAIN_X);
     float *plain_y = step_buffer(program, step, CPLAIN_Y);
+    if (conv->winograd)
+        return winograd_run(program, conv, kind, x, y, count);
     TRY(set_for(program, conv, count, &set));
     ConvPrim *prim = &set->prim[kind];
     if (kind != CONV_WEIGHTS)
@@ -246,6 +250,32 @@ static Status allocate(Conv *conv) {
     return STATUS_OK;
 }
 
+/* oneDNN's primitives, in the first layout that it has more than its reference for. */
+static Status create_primitives(CpuProgram *program, Conv *conv, bool stem) {
+    bool reference = true;
+    for (int layout = stem ? CONV_STEM : CONV_BLOCKED; reference && layout < CONV_LAYOUTS;
+         layout++) {
+        take_layout(conv, layout, program->cpu->block);
+        TRY(conv_set_create(conv, program->cpu, program->base.spec.max_batch, &conv->full,
+                            &reference));
+    }
+    if (reference)
+        return status_fail(STATUS_BACKEND,
+                           "node '%s' (conv2d): oneDNN has only its slow reference implementation "
+                           "for %dx%dx%d, kernel %dx%d, stride %d, pad %d; use backend=ref",
+                           conv->name, conv->in.c, conv->in.h, conv->in.w, conv->window.r,
+                           conv->window.s, conv->window.stride, conv->window.pad);
+    plan_scratch(program, conv_set_scratch(conv, &conv->full, program->cpu->threads));
+    return allocate(conv);
+}
+
+static Status create_winograd(CpuProgram *program, Conv *conv) {
+    take_layout(conv, CONV_BLOCKED, program->cpu->block);
+    TRY(winograd_create(program, conv, &conv->winograd));
+    plan_scratch(program, winograd_scratch(program, conv->winograd));
+    return STATUS_OK;
+}
+
 static Status conv_create(CpuProgram *program, int id, Conv **result) {
     const Node *node = node_of(program, id);
     Conv *conv = *result = calloc(1, sizeof *conv);
@@ -264,21 +294,9 @@ static Status conv_create(CpuProgram *program, int id, Conv **result) {
     conv->wanted[CONV_FORWARD] = true;
     conv->wanted[CONV_DATA] = data;
     conv->wanted[CONV_WEIGHTS] = program->trains;
-    bool reference = true;
-    for (int layout = stem ? CONV_STEM : CONV_BLOCKED; reference && layout < CONV_LAYOUTS;
-         layout++) {
-        take_layout(conv, layout, program->cpu->block);
-        TRY(conv_set_create(conv, program->cpu, program->base.spec.max_batch, &conv->full,
-                            &reference));
-    }
-    if (reference)
-        return status_fail(STATUS_BACKEND,
-                           "node '%s' (conv2d): oneDNN has only its slow reference implementation "
-                           "for %dx%dx%d, kernel %dx%d, stride %d, pad %d; use backend=ref",
-                           node->name, conv->in.c, conv->in.h, conv->in.w, node->window.r,
-                           node->window.s, node->window.stride, node->window.pad);
-    plan_scratch(program, conv_set_scratch(conv, &conv->full, program->cpu->threads));
-    return allocate(conv);
+    bool winograd = program->base.spec.conv == CONV_ALGORITHM_WINOGRAD && !stem &&
+                    winograd_fits(conv->in, conv->out, conv->window);
+    return winograd ? create_winograd(program, conv) : create_primitives(program, conv, stem);
 }
 
 /* A step with the conversion buffers of CONV_PLAIN. */

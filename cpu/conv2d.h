@@ -48,6 +48,8 @@ typedef struct ConvSet {
     ConvPrim prim[CONV_KINDS];
 } ConvSet;
 
+struct Winograd;
+
 typedef struct Conv {
     Shape in, out;
     Window window;
@@ -60,6 +62,7 @@ typedef struct Conv {
     float *oihw;        /* weights padded to channels_out x channels_in; NULL: the state's own */
     float *bias_values; /* channels_out; NULL: no bias */
     ConvSet full, tail; /* for max_batch images, and for the last other count */
+    struct Winograd *winograd; /* instead of oneDNN; or NULL */
 } Conv;
 
 /* Primitives for `count` images. *reference says that oneDNN has only its slow reference for one of

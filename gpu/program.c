@@ -189,6 +189,11 @@ static Status check_spec(const GpuBackend *gpu, const Net *net, const ProgramSpe
                            "%s: the gpu backend computes in fp32, tf32 or bf16, fp64 was asked; "
                            "backend=ref has it",
                            net->title);
+    if (spec->conv == CONV_ALGORITHM_WINOGRAD)
+        return status_fail(STATUS_BAD_INPUT,
+                           "%s: the gpu backend computes convolutions directly; leave out "
+                           "conv=winograd",
+                           net->title);
     if (spec->precision != PRECISION_FP32 && gpu->major < 8)
         return status_fail(STATUS_BAD_INPUT,
                            "%s: %s needs compute capability 8.0, this card (%s) has %d.%d; use "

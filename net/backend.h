@@ -91,6 +91,12 @@ typedef enum Mode {
                                Program has seen since it was compiled */
 } Mode;
 
+/* How 3x3 convolutions of stride 1 are computed. */
+typedef enum ConvAlgorithm {
+    CONV_ALGORITHM_DIRECT,   /* as the backend's library does by itself */
+    CONV_ALGORITHM_WINOGRAD, /* F(4x4, 3x3) where it fits: faster, and rounds more; cpu only */
+} ConvAlgorithm;
+
 typedef enum TapKind {
     TAP_VALUE,      /* the node's output, count x K x P x Q */
     TAP_GRADIENT,   /* d loss / d output, after backward(); MODE_TRAIN only */
@@ -107,8 +113,9 @@ typedef struct ProgramSpec {
     Mode mode;
     int max_batch;
     Precision precision;
-    int bn_group;    /* images per batch-norm group, in batch order; 0: the whole batch. Running
-                        statistics take the mean over groups. Divides every batch given. */
+    int bn_group; /* images per batch-norm group, in batch order; 0: the whole batch. Running
+                     statistics take the mean over groups. Divides every batch given. */
+    ConvAlgorithm conv;
     uint64_t seed;   /* of what the program draws: dropout, in MODE_TRAIN */
     const Tap *taps; /* copied */
     int tap_count;

@@ -55,6 +55,8 @@ Status ref_compile(State *state, const ProgramSpec *spec, Program **out) {
     if (spec->precision != PRECISION_FP64)
         return status_fail(STATUS_BAD_INPUT, "backend ref computes in fp64 only, not in %s",
                            precision_name(spec->precision));
+    if (spec->conv == CONV_ALGORITHM_WINOGRAD)
+        return status_fail(STATUS_BAD_INPUT, "backend ref knows no Winograd convolution");
     RefProgram *program = calloc(1, sizeof *program);
     if (!program)
         return status_fail(STATUS_NO_MEMORY, "no memory for a program");

@@ -103,6 +103,16 @@ typedef struct Kernels {
     /* c[i][j] = sum_d a[i * row + d * col] b[d][j]; cols a multiple of B, rows ldb floats apart */
     void (*gemm_axpy)(float *c, const float *a, size_t row, size_t col, const float *b, size_t ldb,
                       int rows, int depth, size_t cols);
+    /* winograd.c: its head comment has the layouts */
+    void (*winograd_input)(float *V, size_t plane, const float *x, size_t row);
+    void (*winograd_gradient)(float *D, size_t plane, const float *dy, size_t row);
+    void (*winograd_output)(float *y, size_t row, int rows, int cols, const float *M, size_t plane);
+    void (*winograd_weights)(float *U, const float *w, int K, int C, int outputs, int inputs,
+                             bool turned);
+    void (*winograd_weight_gradient)(float *dw, const float *dU, size_t plane, int K, int C);
+    void (*winograd_multiply)(float *M, const float *V, const float *U, int tiles, int C, int K);
+    void (*winograd_accumulate)(float *dU, const float *V, const float *D, int tiles, int C, int K,
+                                bool first);
     /* optimizer.c: any n */
     void (*sgd)(float *w, float *v, const float *g, size_t n, const SgdCoef *coef);
     void (*adam)(float *w, float *m, float *s, const float *g, size_t n, const AdamCoef *coef);

@@ -23,6 +23,13 @@ void KERNEL(avg_pool_backward)(float *, const float *, const PoolShape *);
 void KERNEL(gemm_dot)(float *, int, const float *, const float *, int, int, size_t);
 void KERNEL(gemm_axpy)(float *, const float *, size_t, size_t, const float *, size_t, int, int,
                        size_t);
+void KERNEL(winograd_input)(float *, size_t, const float *, size_t);
+void KERNEL(winograd_gradient)(float *, size_t, const float *, size_t);
+void KERNEL(winograd_output)(float *, size_t, int, int, const float *, size_t);
+void KERNEL(winograd_weights)(float *, const float *, int, int, int, int, bool);
+void KERNEL(winograd_weight_gradient)(float *, const float *, size_t, int, int);
+void KERNEL(winograd_multiply)(float *, const float *, const float *, int, int, int);
+void KERNEL(winograd_accumulate)(float *, const float *, const float *, int, int, int, bool);
 void KERNEL(sgd)(float *, float *, const float *, size_t, const SgdCoef *);
 void KERNEL(adam)(float *, float *, float *, const float *, size_t, const AdamCoef *);
 
@@ -47,6 +54,13 @@ const Kernels KERNEL(kernels) = {
     .avg_pool_backward = KERNEL(avg_pool_backward),
     .gemm_dot = KERNEL(gemm_dot),
     .gemm_axpy = KERNEL(gemm_axpy),
+    .winograd_input = KERNEL(winograd_input),
+    .winograd_gradient = KERNEL(winograd_gradient),
+    .winograd_output = KERNEL(winograd_output),
+    .winograd_weights = KERNEL(winograd_weights),
+    .winograd_weight_gradient = KERNEL(winograd_weight_gradient),
+    .winograd_multiply = KERNEL(winograd_multiply),
+    .winograd_accumulate = KERNEL(winograd_accumulate),
     .sgd = KERNEL(sgd),
     .adam = KERNEL(adam),
 };

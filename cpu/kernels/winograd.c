@@ -1,0 +1,254 @@
+/* Winograd's F(4x4, 3x3): sixteen outputs of a 3x3 convolution from 36 products instead of 144.
+ *
+ * Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016; the
+ * points are 0, 1, -1, 2, -2, infinity: y = A^T [(G w G^T) . (B^T x B)] A,   dw = G^T [(B^T x B) .
+ * (A dy A^T)] G with x 6x6, w 3x3, y 4x4. The 36 positions are independent: over channels and tiles
+ * each is a matrix product. The data gradient is the same with w turned by 180 degrees and
+ * transposed.
+ *
+ * Layouts: V, M, D are [36][tiles][channels], U and dU are [36][K / B][C][B]. `plane` is the
+ * distance of two positions. Compiled with contraction to fused multiply-adds. */
+#include "cpu/kernels/vec.h"
+
+enum { SIDE = 6, POINTS = 36 };
+
+/* ---- transforms of one tile, one vector of channels ---- */
+
+INLINE void input_line(Vec *o, const Vec *d) {
+    Vec a = d[4] - 4.0f * d[2], b = d[3] - 4.0f * d[1], c = d[4] - d[2], e = d[3] - d[1];
+    o[0] = 4.0f * d[0] + (d[4] - 5.0f * d[2]);
+    o[1] = a + b;
+    o[2] = a - b;
+    o[3] = 2.0f * e + c;
+    o[4] = c - 2.0f * e;
+    o[5] = 4.0f * d[1] + (d[5] - 5.0f * d[3]);
+}
+
+INLINE void output_line(Vec *o, const Vec *m) {
+    Vec s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
+    o[0] = m[0] + s1 + s2;
+    o[1] = 2.0f * d2 + d1;
+    o[2] = 4.0f * s2 + s1;
+    o[3] = 8.0f * d2 + d1 + m[5];
+}
+
+/* A times a line of four. */
+INLINE void gradient_line(Vec *o, const Vec *y) {
+    Vec even = y[0] + y[2], odd = y[1] + y[3], even4 = 4.0f * y[2] + y[0],
+        odd4 = 4.0f * y[3] + y[1];
+    o[0] = y[0];
+    o[1] = even + odd;
+    o[2] = even - odd;
+    o[3] = 2.0f * odd4 + even4;
+    o[4] = even4 - 2.0f * odd4;
+    o[5] = y[3];
+}
+
+/* G times a line of three. */
+INLINE void weight_line(Vec *o, const Vec *w) {
+    const float sixth = 1.0f / 6, twelfth = 1.0f / 12, twentyfourth = 1.0f / 24;
+    Vec ends = sixth * (w[0] + w[2]), middle = sixth * w[1];
+    Vec far = twentyfourth * w[0] + sixth * w[2], near = twelfth * w[1];
+    o[0] = 0.25f * w[0];
+    o[1] = -ends - middle;
+    o[2] = middle - ends;
+    o[3] = far + near;
+    o[4] = far - near;
+    o[5] = w[2];
+}
+
+/* G^T times a line of six. */
+INLINE void weight_gradient_line(Vec *o, const Vec *u) {
+    const float sixth = 1.0f / 6, twelfth = 1.0f / 12, twentyfourth = 1.0f / 24;
+    Vec s1 = u[1] + u[2], d1 = u[2] - u[1], s2 = u[3] + u[4], d2 = u[3] - u[4];
+    o[0] = 0.25f * u[0] - sixth * s1 + twentyfourth * s2;
+    o[1] = sixth * d1 + twelfth * d2;
+    o[2] = sixth * (s2 - s1) + u[5];
+}
+
+/* x: the tile's first pixel in a padded plane whose rows are `row` floats apart. */
+void KERNEL(winograd_input)(float *V, size_t plane, const float *x, size_t row) {
+    Vec t[SIDE][SIDE], d[SIDE], o[SIDE];
+    for (int j = 0; j < SIDE; j++) {
+        for (int i = 0; i < SIDE; i++)
+            d[i] = load(x + (size_t)i * row + (size_t)j * BLOCK);
+        input_line(o, d);
+        for (int i = 0; i < SIDE; i++)
+            t[i][j] = o[i];
+    }
+    for (int i = 0; i < SIDE; i++) {
+        input_line(o, t[i]);
+        for (int j = 0; j < SIDE; j++)
+            store(V + (size_t)(i * SIDE + j) * plane, o[j]);
+    }
+}
+
+/* dy: the tile's 4x4 pixels, as x. */
+void KERNEL(winograd_gradient)(float *D, size_t plane, const float *dy, size_t row) {
+    Vec t[SIDE][4], d[4], o[SIDE];
+    for (int j = 0; j < 4; j++) {
+        for (int i = 0; i < 4; i++)
+            d[i] = load(dy + (size_t)i * row + (size_t)j * BLOCK);
+        gradient_line(o, d);
+        for (int i = 0; i < SIDE; i++)
+            t[i][j] = o[i];
+    }
+    for (int i = 0; i < SIDE; i++) {
+        gradient_line(o, t[i]);
+        for (int j = 0; j < SIDE; j++)
+            store(D + (size_t)(i * SIDE + j) * plane, o[j]);
+    }
+}
+
+/* y: the tile's first pixel; only rows x cols of it (1 to 4) lie inside the image. */
+void KERNEL(winograd_output)(float *y, size_t row, int rows, int cols, const float *M,
+                             size_t plane) {
+    Vec t[4][SIDE], m[SIDE], o[4];
+    for (int j = 0; j < SIDE; j++) {
+        for (int i = 0; i < SIDE; i++)
+            m[i] = load(M + (size_t)(i * SIDE + j) * plane);
+        output_line(o, m);
+        for (int i = 0; i < 4; i++)
+            t[i][j] = o[i];
+    }
+    for (int i = 0; i < 4; i++) {
+        output_line(o, t[i]);
+        for (int j = 0; j < 4 && i < rows; j++)
+            if (j < cols)
+                store(y + (size_t)i * row + (size_t)j * BLOCK, o[j]);
+    }
+}
+
+/* ---- weights ---- */
+
+/* U from w [K][C][3][3], K and C padded to whole vectors by `outputs` and `inputs`, the ones there
+ * are; `turned`: for the data gradient, where the roles of K and C are exchanged. */
+void KERNEL(winograd_weights)(float *U, const float *w, int K, int C, int outputs, int inputs,
+                              bool turned) {
+    size_t plane = (size_t)K * (size_t)C;
+    for (int block = 0; block < K / BLOCK; block++)
+        for (int c = 0; c < C; c++) {
+            float nine[9][BLOCK] __attribute__((aligned(4 * BLOCK))) = {{0}};
+            for (int lane = 0; lane < BLOCK; lane++) {
+                int k = block * BLOCK + lane;
+                if (k >= outputs || c >= inputs)
+                    continue;
+                const float *from = turned ? w + ((size_t)c * (size_t)outputs + (size_t)k) * 9
+                                           : w + ((size_t)k * (size_t)inputs + (size_t)c) * 9;
+                for (int i = 0; i < 9; i++)
+                    nine[turned ? 8 - i : i][lane] = from[i];
+            }
+            Vec t[SIDE][3], d[3], o[SIDE];
+            for (int j = 0; j < 3; j++) {
+                for (int i = 0; i < 3; i++)
+                    d[i] = load(nine[i * 3 + j]);
+                weight_line(o, d);
+                for (int i = 0; i < SIDE; i++)
+                    t[i][j] = o[i];
+            }
+            float *to = U + ((size_t)block * (size_t)C + (size_t)c) * BLOCK;
+            for (int i = 0; i < SIDE; i++) {
+                weight_line(o, t[i]);
+                for (int j = 0; j < SIDE; j++)
+                    store(to + (size_t)(i * SIDE + j) * plane, o[j]);
+            }
+        }
+}
+
+/* dw [9][K / B][C][B] from dU. */
+void KERNEL(winograd_weight_gradient)(float *dw, const float *dU, size_t plane, int K, int C) {
+    size_t count = (size_t)K * (size_t)C;
+    for (size_t at = 0; at < count; at += BLOCK) {
+        Vec t[3][SIDE], u[SIDE], o[3];
+        for (int j = 0; j < SIDE; j++) {
+            for (int i = 0; i < SIDE; i++)
+                u[i] = load(dU + (size_t)(i * SIDE + j) * plane + at);
+            weight_gradient_line(o, u);
+            for (int i = 0; i < 3; i++)
+                t[i][j] = o[i];
+        }
+        for (int i = 0; i < 3; i++) {
+            weight_gradient_line(o, t[i]);
+            for (int j = 0; j < 3; j++)
+                store(dw + (size_t)(i * 3 + j) * count + at, o[j]);
+        }
+    }
+}
+
+/* ---- products ---- */
+
+/* Accumulators that fit the registers: TILES rows of one or two vectors. */
+#if BLOCK == 16
+enum { TILES_1 = 16, TILES_2 = 8 };
+#else
+enum { TILES_1 = 8, TILES_2 = 4 };
+#endif
+
+/* M[t][k] for `rows` tiles and `vectors` vectors of k. */
+INLINE void multiply_tile(float *M, int K, const float *V, const float *U, int C, int rows,
+                          int vectors) {
+    Vec sum[TILES_1][2];
+    size_t block = (size_t)C * BLOCK;
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = splat(0);
+    for (int c = 0; c < C; c++) {
+        Vec u[2];
+        for (int v = 0; v < vectors; v++)
+            u[v] = load(U + (size_t)v * block + (size_t)c * BLOCK);
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] += V[(size_t)i * (size_t)C + (size_t)c] * u[v];
+    }
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++)
+            store(M + (size_t)i * (size_t)K + (size_t)v * BLOCK, sum[i][v]);
+}
+
+/* One position: M[tiles][K] = V[tiles][C] U; tiles a multiple of 16. */
+void KERNEL(winograd_multiply)(float *M, const float *V, const float *U, int tiles, int C, int K) {
+    size_t block = (size_t)C * BLOCK;
+    for (int k = 0; k + 2 * BLOCK <= K; k += 2 * BLOCK)
+        for (int t = 0; t < tiles; t += TILES_2)
+            multiply_tile(M + (size_t)t * (size_t)K + k, K, V + (size_t)t * (size_t)C,
+                          U + (size_t)(k / BLOCK) * block, C, TILES_2, 2);
+    if (K / BLOCK % 2)
+        for (int t = 0; t < tiles; t += TILES_1)
+            multiply_tile(M + (size_t)t * (size_t)K + K - BLOCK, K, V + (size_t)t * (size_t)C,
+                          U + (size_t)(K / BLOCK - 1) * block, C, TILES_1, 1);
+}
+
+/* dU[c][k] (+)= sum over tiles of V[t][c] D[t][k], for `rows` channels c. */
+INLINE void accumulate_tile(float *dU, const float *V, const float *D, int tiles, int C, int K,
+                            bool first, int rows, int vectors) {
+    Vec sum[TILES_1][2];
+    size_t block = (size_t)C * BLOCK;
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = first ? splat(0) : load(dU + (size_t)v * block + (size_t)i * BLOCK);
+    for (int t = 0; t < tiles; t++) {
+        Vec d[2];
+        for (int v = 0; v < vectors; v++)
+            d[v] = load(D + (size_t)t * (size_t)K + (size_t)v * BLOCK);
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] += V[(size_t)t * (size_t)C + (size_t)i] * d[v];
+    }
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++)
+            store(dU + (size_t)v * block + (size_t)i * BLOCK, sum[i][v]);
+}
+
+/* One position; first: dU is overwritten. C is a multiple of B. */
+void KERNEL(winograd_accumulate)(float *dU, const float *V, const float *D, int tiles, int C, int K,
+                                 bool first) {
+    size_t block = (size_t)C * BLOCK;
+    for (int k = 0; k + 2 * BLOCK <= K; k += 2 * BLOCK)
+        for (int c = 0; c < C; c += TILES_2)
+            accumulate_tile(dU + (size_t)(k / BLOCK) * block + (size_t)c * BLOCK, V + c, D + k,
+                            tiles, C, K, first, TILES_2, 2);
+    if (K / BLOCK % 2)
+        for (int c = 0; c < C; c += TILES_1)
+            accumulate_tile(dU + (size_t)(K / BLOCK - 1) * block + (size_t)c * BLOCK, V + c,
+                            D + K - BLOCK, tiles, C, K, first, TILES_1, 1);
+}

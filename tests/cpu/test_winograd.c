@@ -1,0 +1,193 @@
+/* Winograd's convolutions against the oracle: single operations by their relative rms error, whole
+ * nets, the same bits for any number of threads, and against direct convolutions. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net/models.h"
+#include "tests/support/compare.h"
+#include "tests/support/rig.h"
+
+/* F(4x4, 3x3) in fp32 multiplies rounding errors by about ten: 1e-6 to 1.6e-6 of the rms for
+ * well-scaled inputs, against 1.5e-7 of a direct convolution. */
+static const CompareTolerance single_operation = {.relative = 5e-6};
+
+typedef struct Size {
+    int batch, channels, h, w, outputs;
+    bool bias;
+} Size;
+
+/* Tiles cut by the edge, channels that end within a vector, blocks of tiles that end early, pieces
+ * of the batch that are not equal. */
+static const Size sizes[] = {
+    {3, 16, 8, 8, 16, false},  {2, 8, 7, 6, 5, true},      {5, 16, 32, 32, 16, false},
+    {4, 32, 16, 16, 32, true}, {19, 64, 8, 8, 64, false},  {2, 20, 9, 13, 37, true},
+    {17, 48, 5, 4, 24, false}, {1, 128, 6, 6, 128, false}, {33, 16, 4, 4, 32, true},
+};
+
+/* The convolution stands behind another one, so that it has to give a data gradient. */
+static Net *conv_net(const Size *size) {
+    Net *net = net_create("winograd");
+    int x = net_input(net, (Shape){3, size->h, size->w});
+    x = net_conv2d(net, "lift", x, size->channels, 1, 1, 0, true);
+    net_conv2d(net, "conv", x, size->outputs, 3, 1, 1, size->bias);
+    return net;
+}
+
+static Program *compiled(Rig *rig, ConvAlgorithm conv) {
+    const Tap taps[] = {{2, TAP_VALUE}, {1, TAP_GRADIENT}};
+    ProgramSpec spec = {.mode = MODE_TRAIN,
+                        .max_batch = rig->batch,
+                        .precision = rig->backend->ops->native,
+                        .conv = conv,
+                        .taps = taps,
+                        .tap_count = 2};
+    Program *program;
+    OK(program_compile(rig->state, &spec, &program));
+    return program;
+}
+
+typedef struct Run {
+    Rig rig;
+    Program *program;
+} Run;
+
+static void run_open(Run *run, const char *backend, int threads, const Size *size,
+                     ConvAlgorithm conv) {
+    rig_open(&run->rig, backend, threads, conv_net(size), size->batch, NULL);
+    run->program = compiled(&run->rig, conv);
+    Batch batch = rig_batch(&run->rig);
+    OK(program_forward(run->program, &batch));
+    OK(program_backward(run->program, run->rig.dy));
+}
+
+static void run_close(Run *run) {
+    program_destroy(run->program);
+    rig_close(&run->rig);
+}
+
+static bool same(const char *name, float *got, float *want, size_t count,
+                 CompareTolerance tolerance) {
+    bool equal = compare_norm(name, got, want, count, tolerance, "test_winograd");
+    free(got);
+    free(want);
+    return equal;
+}
+
+static bool runs_agree(Run *got, Run *want, CompareTolerance tolerance) {
+    static const char *const taps[] = {"output", "data gradient"};
+    bool good = true;
+    for (int tap = 0; tap < 2; tap++) {
+        size_t count;
+        float *mine = rig_tap(&got->rig, got->program, tap, &count);
+        float *theirs = rig_tap(&want->rig, want->program, tap, &count);
+        good = same(taps[tap], mine, theirs, count, tolerance) && good;
+    }
+    for (int id = 0; id < want->rig.net->param_count; id++) {
+        const Param *p = &want->rig.net->params[id];
+        good = same(p->name, rig_read(&got->rig, SECTION_GRADIENT, id),
+                    rig_read(&want->rig, SECTION_GRADIENT, id), p->count, tolerance) &&
+               good;
+    }
+    return good;
+}
+
+static void single_operations_are_close(void **state) {
+    (void)state;
+    bool good = true;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        Run fast, slow;
+        run_open(&fast, "cpu", 2, &sizes[i], CONV_ALGORITHM_WINOGRAD);
+        run_open(&slow, "ref", 1, &sizes[i], CONV_ALGORITHM_DIRECT);
+        good = runs_agree(&fast, &slow, single_operation) && good;
+        run_close(&fast);
+        run_close(&slow);
+    }
+    assert_true(good);
+}
+
+/* Another algorithm gives other bits: else nothing here was tested. */
+static void the_algorithm_is_taken(void **state) {
+    (void)state;
+    Run winograd, direct;
+    size_t count;
+    run_open(&winograd, "cpu", 2, &sizes[0], CONV_ALGORITHM_WINOGRAD);
+    run_open(&direct, "cpu", 2, &sizes[0], CONV_ALGORITHM_DIRECT);
+    float *mine = rig_tap(&winograd.rig, winograd.program, 0, &count);
+    float *theirs = rig_tap(&direct.rig, direct.program, 0, &count);
+    assert_memory_not_equal(mine, theirs, count * sizeof *mine);
+    free(mine);
+    free(theirs);
+    run_close(&winograd);
+    run_close(&direct);
+}
+
+static void threads_do_not_matter(void **state) {
+    (void)state;
+    const CompareTolerance exact = {0};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (int threads = 2; threads <= 3; threads++) {
+            Run one, many;
+            run_open(&one, "cpu", 1, &sizes[i], CONV_ALGORITHM_WINOGRAD);
+            run_open(&many, "cpu", threads, &sizes[i], CONV_ALGORITHM_WINOGRAD);
+            /* conv.* alone: the layer in front of it is oneDNN's */
+            for (int id = 2; id < one.rig.net->param_count; id++)
+                assert_true(same(one.rig.net->params[id].name,
+                                 rig_read(&many.rig, SECTION_GRADIENT, id),
+                                 rig_read(&one.rig, SECTION_GRADIENT, id),
+                                 one.rig.net->params[id].count, exact));
+            run_close(&one);
+            run_close(&many);
+        }
+}
+
+/* A short batch on a long program, and weights that change between. */
+static void short_batches_and_new_weights(void **state) {
+    (void)state;
+    Run fast, slow;
+    const Size size = {19, 64, 8, 8, 64, false};
+    run_open(&fast, "cpu", 2, &size, CONV_ALGORITHM_WINOGRAD);
+    run_open(&slow, "ref", 1, &size, CONV_ALGORITHM_DIRECT);
+    for (int step = 0; step < 2; step++) {
+        OK(state_update(fast.rig.state, 0.01));
+        OK(state_update(slow.rig.state, 0.01));
+        Batch a = rig_batch(&fast.rig), b = rig_batch(&slow.rig);
+        a.count = b.count = 7 - 2 * step;
+        OK(program_forward(fast.program, &a));
+        OK(program_forward(slow.program, &b));
+        OK(program_backward(fast.program, fast.rig.dy));
+        OK(program_backward(slow.program, slow.rig.dy));
+        assert_true(runs_agree(&fast, &slow, single_operation));
+    }
+    run_close(&fast);
+    run_close(&slow);
+}
+
+static void others_refuse(void **state) {
+    (void)state;
+    Rig rig;
+    rig_open(&rig, "ref", 1, conv_net(&sizes[0]), 2, NULL);
+    ProgramSpec spec = {
+        .max_batch = 2, .precision = PRECISION_FP64, .conv = CONV_ALGORITHM_WINOGRAD};
+    Program *program;
+    assert_int_equal(program_compile(rig.state, &spec, &program), STATUS_BAD_INPUT);
+    assert_non_null(strstr(status_message(), "Winograd"));
+    rig_close(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(single_operations_are_close),
+        cmocka_unit_test(the_algorithm_is_taken),
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(short_batches_and_new_weights),
+        cmocka_unit_test(others_refuse),
+    };
+    return !!cmocka_run_group_tests(tests, NULL, NULL);
+}
