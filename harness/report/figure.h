@@ -45,5 +45,7 @@ Status figure_make(const char *dir, const char *name, const char *data, size_t s
 Status curves_data(FILE *script, const Results *results, bool *any);
 Status depth_data(FILE *script, const Results *results, bool *any);
 Status cost_data(FILE *script, const Results *results, bool *any);
+Status responses_data(FILE *script, const Results *results, bool *any);
+Status gradients_data(FILE *script, const Results *results, bool *any);
 
 #endif

@@ -139,6 +139,18 @@ static void draw_panel(Curves *c, int series, Sample *samples) {
     c->label_last[series] = c->label_count;
 }
 
+/* gnuplot looks once even at a range that is empty: a panel without a line gets one outside of the
+ * picture. */
+static void fill_empty_panels(Curves *c) {
+    for (int p = 0; p < c->results->series_count; p++) {
+        if (c->last[p] >= c->first[p])
+            continue;
+        lines_begin(&c->lines, style_of(0), "", "");
+        lines_point(&c->lines, 0, -1, -1, -1);
+        c->first[p] = c->last[p] = c->lines.count;
+    }
+}
+
 static void put_labels(FILE *script, const Curves *c) {
     fprintf(script, "array label_text[%d] = [", c->label_count);
     for (int i = 0; i < c->label_count; i++)
@@ -263,8 +275,10 @@ Status curves_data(FILE *script, const Results *results, bool *any) {
     for (int s = 0; s < results->series_count; s++)
         draw_panel(&c, s, samples);
     *any = c.lines.count > 0;
-    if (*any)
+    if (*any) {
+        fill_empty_panels(&c);
         put_curves(script, &c);
+    }
 out:
     lines_close(&c.lines);
     free(samples);

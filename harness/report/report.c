@@ -16,9 +16,9 @@ static const struct {
     const char *name;
     Status (*data)(FILE *script, const Results *results, bool *any);
 } figures[] = {
-    {"error_curves", curves_data},
-    {"error_depth", depth_data},
-    {"cost_depth", cost_data},
+    {"error_curves", curves_data},       {"error_depth", depth_data},
+    {"cost_depth", cost_data},           {"layer_responses", responses_data},
+    {"gradient_layers", gradients_data},
 };
 
 static Status check_folder(const char *dir) {

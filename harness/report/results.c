@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A cell as a number; an empty one is NaN. `required`: column and value must be there. */
-static Status cell_number(const CsvTable *table, int row, const char *column, bool required,
-                          double *value) {
+Status cell_number(const CsvTable *table, int row, const char *column, bool required,
+                   double *value) {
     const char *text = csv_get(table, row, column);
     *value = NAN;
     if (!text && required)
@@ -64,6 +63,15 @@ static bool same_run(const CsvTable *runs, int run, const CsvTable *curves, int 
     return true;
 }
 
+int run_of_row(const Results *results, const CsvTable *table, int row, int guess) {
+    for (int i = 0; i < results->run_count; i++) {
+        int run = (guess + i) % results->run_count;
+        if (same_run(&results->runs_csv, run, table, row))
+            return run;
+    }
+    return -1;
+}
+
 static Status add_point(Run *run, Point point) {
     if ((run->point_count & (run->point_count - 1)) == 0) { /* full at powers of two */
         size_t capacity = run->point_count ? 2 * (size_t)run->point_count : 1;
@@ -83,12 +91,7 @@ static Status read_curves(const char *path, Results *results) {
     int current = 0; /* rows of one run stand together */
     TRY(csv_read(path, &curves));
     for (int row = 0; row < curves.rows; row++) {
-        int run = -1;
-        for (int i = 0; i < results->run_count && run < 0; i++) {
-            int candidate = (current + i) % results->run_count;
-            if (same_run(&results->runs_csv, candidate, &curves, row))
-                run = candidate;
-        }
+        int run = run_of_row(results, &curves, row, current);
         if (run < 0)
             continue;
         current = run;
@@ -133,6 +136,8 @@ Status results_read(const char *dir, Results *results) {
         CHECK(read_run(&results->runs_csv, row, &results->runs[row]));
     CHECK(join(dir, "curves.csv", path, sizeof path));
     CHECK(read_curves(path, results));
+    CHECK(join(dir, "layers.csv", path, sizeof path));
+    CHECK(layers_read(path, results));
     CHECK(results_group(results));
 out:
     if (status != STATUS_OK)
@@ -141,8 +146,10 @@ out:
 }
 
 void results_free(Results *results) {
-    for (int i = 0; i < results->run_count; i++)
+    for (int i = 0; i < results->run_count; i++) {
         free(results->runs[i].points);
+        free(results->runs[i].layers);
+    }
     free(results->runs);
     free(results->series);
     free(results->cells);

@@ -19,6 +19,12 @@ typedef struct Point {
     double train_loss;              /* of the same */
 } Point;
 
+/* A convolution larger than 1x1 at an evaluation (layers.csv): the layers of He et al. 2015,
+ * Fig. 7. NaN where the cell is empty. */
+typedef struct LayerPoint {
+    double iteration, response_std, gradient_norm;
+} LayerPoint;
+
 typedef struct Run {
     int row; /* of runs.csv */
     int series, depth;
@@ -28,6 +34,8 @@ typedef struct Run {
     double seconds, parameters;
     Point *points; /* in the order of curves.csv */
     int point_count;
+    LayerPoint *layers; /* in the order of layers.csv: by evaluation, then by layer; may be NULL */
+    int layer_count;
 } Run;
 
 /* Runs that differ in nothing but depth and seed: "plain", "resnet A". A column other than family
@@ -59,12 +67,20 @@ typedef struct Results {
     char mixed[LABEL_MAX]; /* columns that vary with depth within a series: "warmup"; may be "" */
 } Results;
 
-/* Reads DIR/runs.csv and DIR/curves.csv. STATUS_BAD_INPUT when a file is missing, has no rows or
- * lacks a column, or a cell should be a number and is not (file, line, column). On failure there is
- * nothing to free. */
+/* Reads DIR/runs.csv, DIR/curves.csv and, where there is one, DIR/layers.csv. STATUS_BAD_INPUT when
+ * a file is missing, has no rows or lacks a column, or a cell should be a number and is not (file,
+ * line, column). On failure there is nothing to free. */
 Status results_read(const char *dir, Results *results);
 void results_free(Results *results);
 
+/* Reads layers.csv into the runs; part of results_read(). No file: nothing to do. */
+Status layers_read(const char *path, Results *results);
+/* A cell as a number; an empty one is NaN. `required`: column and value must be there. */
+Status cell_number(const CsvTable *table, int row, const char *column, bool required,
+                   double *value);
+/* The run of a row of curves.csv or layers.csv, the search begun at `guess`; -1: it is not in
+ * runs.csv. */
+int run_of_row(const Results *results, const CsvTable *table, int row, int guess);
 /* Puts the runs into series and cells; part of results_read(). */
 Status results_group(Results *results);
 /* A run's cell of a column; "" when runs.csv has no such column. */

@@ -2,6 +2,9 @@
 # published CSV files are those that the program makes of them, byte for byte.
 file(REMOVE_RECURSE "${WORK}")
 file(COPY "${PUBLISHED}/runs.csv" "${PUBLISHED}/curves.csv" DESTINATION "${WORK}")
+if(EXISTS "${PUBLISHED}/layers.csv")
+    file(COPY "${PUBLISHED}/layers.csv" DESTINATION "${WORK}")
+endif()
 execute_process(COMMAND "${HARNESS}" plot "${WORK}" COMMAND_ERROR_IS_FATAL ANY)
 foreach(table table.md table.csv)
     file(READ "${PUBLISHED}/${table}" want)

@@ -138,6 +138,20 @@ static void what_cannot_be_drawn_is_left_out(void **state) {
     free(svg);
 }
 
+/* A series whose runs all diverged before their first evaluation has a panel with a cross. */
+static void a_panel_without_lines(void **state) {
+    (void)state;
+    const char *runs = RUNS_HEADER "m,plain,8,A,16,mnist,64,9,1,none,1,k,diverged,3,,,,100,\n"
+                                   "m,resnet,8,A,16,mnist,64,9,1,none,1,l,done,,9,9,9,100,1\n";
+    const char *curves = CURVES_HEADER "l,m,resnet,8,A,1,9,9,9\n";
+    const char *folder = fixture_folder("empty_panel", runs, curves);
+    assert_int_equal(report_write(folder), STATUS_OK);
+    char *svg = read_figure(folder, "error_curves", "svg");
+    assert_contains(svg, ">plain<");
+    assert_contains(svg, ">diverged<");
+    free(svg);
+}
+
 /* ---- hostile text ---- */
 
 static int entries(const char *folder) {
@@ -279,6 +293,7 @@ int main(void) {
         cmocka_unit_test(series_and_axes_are_named),
         cmocka_unit_test(again_gives_the_same_bytes),
         cmocka_unit_test(what_cannot_be_drawn_is_left_out),
+        cmocka_unit_test(a_panel_without_lines),
         cmocka_unit_test(hostile_text_does_nothing),
         cmocka_unit_test(strings_are_quoted),
         cmocka_unit_test(gnuplot_missing),
