@@ -100,9 +100,7 @@ void KERNEL(winograd_gradient)(float *D, size_t plane, const float *dy, size_t r
     }
 }
 
-/* y: the tile's first pixel; only rows x cols of it (1 to 4) lie inside the image. */
-void KERNEL(winograd_output)(float *y, size_t row, int rows, int cols, const float *M,
-                             size_t plane) {
+INLINE void output_tile(float *y, size_t row, int rows, int cols, const float *M, size_t plane) {
     Vec t[4][SIDE], m[SIDE], o[4];
     for (int j = 0; j < SIDE; j++) {
         for (int i = 0; i < SIDE; i++)
@@ -113,10 +111,19 @@ void KERNEL(winograd_output)(float *y, size_t row, int rows, int cols, const flo
     }
     for (int i = 0; i < 4; i++) {
         output_line(o, t[i]);
-        for (int j = 0; j < 4 && i < rows; j++)
-            if (j < cols)
+        for (int j = 0; j < 4; j++)
+            if (i < rows && j < cols)
                 store(y + (size_t)i * row + (size_t)j * BLOCK, o[j]);
     }
+}
+
+/* y: the tile's first pixel; only rows x cols of it (1 to 4) lie inside the image. */
+void KERNEL(winograd_output)(float *y, size_t row, int rows, int cols, const float *M,
+                             size_t plane) {
+    if (rows == 4 && cols == 4)
+        output_tile(y, row, 4, 4, M, plane);
+    else
+        output_tile(y, row, rows, cols, M, plane);
 }
 
 /* ---- weights ---- */

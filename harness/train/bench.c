@@ -121,10 +121,12 @@ void bench_destroy(Bench *bench) {
 
 static Status compiled(const BenchSpec *bench, State *state, BenchPhase phase, Precision precision,
                        int batch, Program **program) {
-    ProgramSpec spec = {.mode = phase == BENCH_TRAIN ? MODE_TRAIN : MODE_EVAL,
-                        .max_batch = batch,
-                        .precision = precision,
-                        .seed = bench->seed};
+    ProgramSpec spec = {
+        .mode = phase == BENCH_TRAIN ? MODE_TRAIN : MODE_EVAL,
+        .max_batch = batch,
+        .conv = precision == PRECISION_FP64 ? CONV_ALGORITHM_DIRECT /* the oracle */ : bench->conv,
+        .precision = precision,
+        .seed = bench->seed};
     return program_compile(state, &spec, program);
 }
 

@@ -8,6 +8,7 @@ typedef struct BenchSpec {
     int batch, steps, warmup; /* steps timed, after `warmup` untimed ones */
     int verify_count;         /* images of the step that is compared with the oracle */
     Precision precision;
+    ConvAlgorithm conv;
     uint64_t seed;
 } BenchSpec;
 
