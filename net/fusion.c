@@ -75,3 +75,25 @@ Status net_analyse(const Net *net, const bool *separate, const bool *wanted, Nod
     free(taken);
     return STATUS_OK;
 }
+
+static bool only_batch_norms_read(const Net *net, int node) {
+    int readers = 0;
+    for (int id = 0; id < net->node_count; id++)
+        for (int k = 0; k < 2; k++)
+            if (net->nodes[id].inputs[k] == node) {
+                if (net->nodes[id].op != OP_BATCH_NORM)
+                    return false;
+                readers++;
+            }
+    return readers > 0;
+}
+
+bool param_is_normalised_away(const Net *net, int param) {
+    int node = net->params[param].node;
+    if (net->params[param].role == PARAM_BN_MEAN)
+        node = net->nodes[node].inputs[0];
+    else if (net->params[param].role != PARAM_CONV_BIAS)
+        return false;
+    return net->nodes[node].op == OP_CONV2D && net->nodes[node].bias >= 0 &&
+           only_batch_norms_read(net, node);
+}

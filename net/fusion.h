@@ -27,4 +27,8 @@ typedef struct NodeUse {
 Status net_analyse(const Net *net, const bool *separate, const bool *wanted, NodeUse *use,
                    FusedGroup *groups, int *group_count);
 
+/* True for the bias of a convolution that only batch norms read, and for their running means: with
+ * statistics of the batch the bias has no effect, so its gradient is zero. */
+bool param_is_normalised_away(const Net *net, int param);
+
 #endif

@@ -182,41 +182,45 @@ static void cross_entropy(Net *net) {
 
 /* ---- small nets ---- */
 
-static void small_net(Net *net, Family family, Shortcut shortcut, PadSide side, int width) {
-    ModelSpec spec = {.model = "resnet_cifar",
-                      .family = family,
-                      .depth = 8,
-                      .shortcut = shortcut,
-                      .pad_side = side,
-                      .width = width,
-                      .input = {2, 9, 8},
-                      .classes = 5};
-    model_append(&spec, net); /* a refused specification leaves no nodes: case_build() */
-}
+/* A refused specification leaves no nodes, which case_build() finds. */
+#define MODEL_CASE(name, ...)                                                                      \
+    static void name(Net *net) {                                                                   \
+        static const ModelSpec spec = {__VA_ARGS__};                                               \
+        model_append(&spec, net);                                                                  \
+    }
+#define SMALL           .input = {2, 9, 8}, .classes = 5
+#define RESIDUAL(which) .model = which, .family = FAMILY_RESNET
+#define RESNET_8        RESIDUAL("resnet_cifar"), SMALL, .depth = 8
 
-static void plain_8(Net *net) {
-    small_net(net, FAMILY_PLAIN, SHORTCUT_A, PAD_APPEND, 4);
-}
-
-static void resnet_8_a(Net *net) {
-    small_net(net, FAMILY_RESNET, SHORTCUT_A, PAD_APPEND, 4);
-}
-
-static void resnet_8_a_both(Net *net) {
-    small_net(net, FAMILY_RESNET, SHORTCUT_A, PAD_BOTH, 4);
-}
-
-static void resnet_8_b(Net *net) {
-    small_net(net, FAMILY_RESNET, SHORTCUT_B, PAD_APPEND, 4);
-}
-
-static void resnet_8_c(Net *net) {
-    small_net(net, FAMILY_RESNET, SHORTCUT_C, PAD_APPEND, 3);
-}
-
-static void resnet_8_wide(Net *net) {
-    small_net(net, FAMILY_RESNET, SHORTCUT_A, PAD_BOTH, 16);
-}
+MODEL_CASE(plain_8, .model = "resnet_cifar", SMALL, .depth = 8, .family = FAMILY_PLAIN, .width = 4)
+MODEL_CASE(resnet_8_a, RESNET_8, .shortcut = SHORTCUT_A, .width = 4)
+MODEL_CASE(resnet_8_a_both, RESNET_8, .shortcut = SHORTCUT_A, .pad_side = PAD_BOTH, .width = 4)
+MODEL_CASE(resnet_8_b, RESNET_8, .shortcut = SHORTCUT_B, .width = 4)
+MODEL_CASE(resnet_8_c, RESNET_8, .shortcut = SHORTCUT_C, .width = 3)
+MODEL_CASE(resnet_8_wide, RESNET_8, .shortcut = SHORTCUT_A, .pad_side = PAD_BOTH, .width = 16)
+MODEL_CASE(resnet_8_3x3, RESNET_8, .shortcut = SHORTCUT_3X3, .width = 3)
+MODEL_CASE(resnet_8_transition, RESNET_8, .shortcut = SHORTCUT_TRANSITION, .width = 3)
+MODEL_CASE(bottleneck_11, RESIDUAL("resnet_cifar"), SMALL, .depth = 11, .block = BLOCK_BOTTLENECK,
+           .width = 2)
+MODEL_CASE(bottleneck_11_preact, RESIDUAL("resnet_cifar"), SMALL, .depth = 11,
+           .block = BLOCK_BOTTLENECK, .width = 2, .bottleneck_stride = BOTTLENECK_STRIDE_3X3,
+           .activation = ACTIVATION_FULL_PREACT)
+MODEL_CASE(bn_after_add, RESNET_8, .activation = ACTIVATION_BN_AFTER_ADD, .width = 4)
+MODEL_CASE(relu_before_add, RESNET_8, .activation = ACTIVATION_RELU_BEFORE_ADD, .width = 4)
+MODEL_CASE(relu_preact, RESNET_8, .activation = ACTIVATION_RELU_PREACT, .shortcut = SHORTCUT_B,
+           .width = 4)
+MODEL_CASE(full_preact, RESNET_8, .activation = ACTIVATION_FULL_PREACT, .width = 4)
+MODEL_CASE(imagenet_18, RESIDUAL("resnet_imagenet"), .input = {2, 43, 33}, .classes = 5, .width = 2)
+MODEL_CASE(tutorial000, RESIDUAL("tutorial000"), .input = {2, 18, 15}, .classes = 5, .width = 4)
+MODEL_CASE(tutorial001_asis, RESIDUAL("tutorial001"), SMALL, .blocks = {2, {2, 1}},
+           .channels = {2, {3, 5}}, .first_kernel = 5)
+MODEL_CASE(tutorial001_fixed, RESIDUAL("tutorial001"), SMALL, .blocks = {2, {1, 2}},
+           .channels = {2, {6, 9}}, .bottlenecks = {2, {4, 5}}, .profile = PROFILE_FIXED)
+MODEL_CASE(tutorial002, RESIDUAL("tutorial002"), .input = {2, 13, 11}, .classes = 5, .width = 3)
+MODEL_CASE(tutorial003, RESIDUAL("tutorial003"), SMALL, .width = 4)
+MODEL_CASE(tutorial003_basic, .model = "tutorial003", SMALL, .family = FAMILY_PLAIN,
+           .block = BLOCK_BASIC, .width = 4)
+MODEL_CASE(tutorial004, RESIDUAL("tutorial004"), SMALL, .depth = 8, .width = 3)
 
 /* As an ImageNet net begins, with channels that end within a vector, and a linear layer that reads
  * more than one pixel. */
@@ -305,6 +309,22 @@ static const Case cases[] = {
     {"resnet_8_b", 6, 2, resnet_8_b},
     {"resnet_8_c", 4, 0, resnet_8_c},
     {"resnet_8_wide", 2, 0, resnet_8_wide},
+    {"resnet_8_3x3", 4, 0, resnet_8_3x3},
+    {"resnet_8_transition", 4, 0, resnet_8_transition},
+    {"bottleneck_11", 4, 0, bottleneck_11},
+    {"bottleneck_11_preact", 4, 0, bottleneck_11_preact},
+    {"bn_after_add", 4, 0, bn_after_add},
+    {"relu_before_add", 4, 0, relu_before_add},
+    {"relu_preact", 4, 2, relu_preact},
+    {"full_preact", 4, 0, full_preact},
+    {"imagenet_18", 4, 0, imagenet_18},
+    {"tutorial000", 4, 0, tutorial000},
+    {"tutorial001_asis", 4, 0, tutorial001_asis},
+    {"tutorial001_fixed", 4, 0, tutorial001_fixed},
+    {"tutorial002", 4, 0, tutorial002},
+    {"tutorial003", 4, 0, tutorial003},
+    {"tutorial003_basic", 4, 0, tutorial003_basic},
+    {"tutorial004", 4, 0, tutorial004},
 };
 
 const Case *case_table(int *count) {

@@ -41,7 +41,7 @@ static Status compare_pass(const Work *work, Pair *pair, Mode mode) {
                              &parts[PART_GRADIENTS]));
         TRY(pair_compare_learned(pair, SECTION_GRADIENT, &parts[PART_GRADIENTS]));
     }
-    TRY(pair_compare_values(pair, true, values, 1, &parts[PART_STATISTICS]));
+    TRY(pair_compare_values(pair, true, values, 1, 0, &parts[PART_STATISTICS]));
     return pair_compare_metrics(pair, values, &parts[PART_FORWARD]);
 }
 
@@ -79,11 +79,14 @@ static double rate_of(const Optimizer *o, int step) {
 static Status compare_steps(const Work *work, Pair *pair, const Optimizer *optimizer) {
     Closeness close = closeness_of_gradients(work->net, pair->precision, 0);
     Verdict *verdict = &work->result->parts[PART_STEPS];
+    double wander = 0;
     for (int step = 0; step < STEPS; step++) {
         TRY(pair_train_step(pair, rate_of(optimizer, step)));
+        if (optimizer->kind == OPTIMIZER_ADAM)
+            wander += 2 * rate_of(optimizer, step); /* each of the two the other way */
         TRY(pair_compare_metrics(pair, close, verdict));
     }
-    return pair_compare_values(pair, false, close, close.as_norm ? 1 : STEPS, verdict);
+    return pair_compare_values(pair, false, close, close.as_norm ? 1 : STEPS, wander, verdict);
 }
 
 static Status check_steps(const Work *work, const Optimizer *optimizer) {

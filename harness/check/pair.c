@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/fusion.h"
+
 void verdict_add(Verdict *verdict, const Comparison *comparison) {
     verdict->compared++;
     if (!isnan(verdict->share) && !(comparison->share <= verdict->share)) /* a NaN stays */
@@ -147,12 +149,18 @@ out:
 }
 
 Status pair_compare_values(Pair *pair, bool statistics_only, Closeness close, double slack,
-                           Verdict *verdict) {
+                           double wander, Verdict *verdict) {
     const Net *net = pair->fast.net;
     close.tolerance.relative *= slack;
-    for (int i = 0; i < net->param_count; i++)
-        if (!statistics_only || param_is_statistic(&net->params[i]))
-            TRY(compare_param(pair, SECTION_VALUE, i, close, verdict));
+    for (int i = 0; i < net->param_count; i++) {
+        Closeness own = close;
+        if (statistics_only && !param_is_statistic(&net->params[i]))
+            continue;
+        if (param_is_normalised_away(net, i))
+            own.tolerance.absolute +=
+                wander * (close.as_norm ? sqrt((double)net->params[i].count) : 1);
+        TRY(compare_param(pair, SECTION_VALUE, i, own, verdict));
+    }
     return STATUS_OK;
 }
 

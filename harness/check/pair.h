@@ -41,9 +41,11 @@ Status pair_train_step(Pair *pair, double lr);
 Status pair_compare_tap(Pair *pair, int tap, const char *name, Closeness close, Verdict *verdict);
 /* The gradient, or the momentum, of every learned parameter. */
 Status pair_compare_learned(Pair *pair, Section section, Verdict *verdict);
-/* Every parameter, or the statistics alone; `slack` times the tolerance. */
+/* Every parameter, or the statistics alone; `slack` times the tolerance. wander: how far Adam may
+ * have taken a bias whose gradient is zero, as it divides rounding by its own size and makes steps
+ * of the learning rate of it; batch norms take such a bias away again. 0 without Adam. */
 Status pair_compare_values(Pair *pair, bool statistics_only, Closeness close, double slack,
-                           Verdict *verdict);
+                           double wander, Verdict *verdict);
 /* Loss, images and errors since the last time. */
 Status pair_compare_metrics(Pair *pair, Closeness close, Verdict *verdict);
 

@@ -159,7 +159,7 @@ static Status compare_alone(const CheckSpec *spec, const SpeedOp *op, SpeedRow *
     CHECK(pair_compare_tap(&pair, 0, "output", values, &row->verdict));
     CHECK(pair_compare_tap(&pair, 1, "d input", gradients, &row->verdict));
     CHECK(pair_compare_learned(&pair, SECTION_GRADIENT, &row->verdict));
-    CHECK(pair_compare_values(&pair, true, values, 1, &row->verdict));
+    CHECK(pair_compare_values(&pair, true, values, 1, 0, &row->verdict));
 out:
     pair_close(&pair);
     net_destroy(net);
@@ -173,7 +173,7 @@ static Status compare_step(Pair *pair, Verdict *verdict) {
     TRY(pair_backward(pair));
     TRY(pair_compare_metrics(pair, close, verdict));
     TRY(pair_compare_learned(pair, SECTION_GRADIENT, verdict));
-    return pair_compare_values(pair, true, close, 1, verdict);
+    return pair_compare_values(pair, true, close, 1, 0, verdict);
 }
 
 static Status speed_of_operation(const CheckSpec *spec, const SpeedOp *op, Net *net, int first,
@@ -272,8 +272,9 @@ static Status measure_update(const CheckSpec *spec, SpeedRow *row) {
     pair.batch = row->batch;
     CHECK(pair_train_step(&pair, 0.1));
     CHECK(pair_compare_learned(&pair, SECTION_MOMENTUM, &row->verdict));
-    CHECK(pair_compare_values(
-        &pair, false, closeness_of_gradients(net, spec->precision, row->batch), 1, &row->verdict));
+    CHECK(pair_compare_values(&pair, false,
+                              closeness_of_gradients(net, spec->precision, row->batch), 1, 0,
+                              &row->verdict));
     if (to_be_timed(spec, row))
         CHECK(speed_of_update(&pair, row));
 out:

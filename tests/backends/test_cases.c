@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "net/fusion.h"
 #include "tests/support/cases.h"
 #include "tests/support/compare.h"
 #include "tests/support/rig.h"
@@ -53,9 +54,10 @@ static void pair_close(Pair *pair) {
 }
 
 static void assert_same(const Pair *pair, const char *name, float *got, float *want, size_t count,
-                        double slack) {
+                        double slack, double wander) {
     CompareTolerance tolerance = tolerance_of(pair->fast.net);
     tolerance.relative *= slack;
+    tolerance.absolute += wander;
     bool same = compare_floats(name, got, want, count, tolerance, pair->repro);
     free(got);
     free(want);
@@ -66,7 +68,7 @@ static void assert_same_tap(Pair *pair, int tap, const char *name) {
     size_t count;
     float *got = rig_tap(&pair->fast, pair->fast_program, tap, &count);
     float *want = rig_tap(&pair->slow, pair->slow_program, tap, &count);
-    assert_same(pair, name, got, want, count, 1);
+    assert_same(pair, name, got, want, count, 1, 0);
 }
 
 /* The largest gradient of the net: a gradient that is zero by theory (a bias in front of a batch
@@ -101,14 +103,17 @@ static void assert_same_gradients(Pair *pair) {
     }
 }
 
-static void assert_same_values(Pair *pair, bool statistics_only, double slack) {
+/* wander: how far Adam may have taken a bias whose gradient is zero: it divides rounding by its own
+ * size, and makes steps of the learning rate of it. Batch norm takes such a bias away again. */
+static void assert_same_values(Pair *pair, bool statistics_only, double slack, double wander) {
     for (int i = 0; i < pair->fast.net->param_count; i++) {
         const Param *p = &pair->fast.net->params[i];
         if (statistics_only && !param_is_statistic(p))
             continue;
         float *got = rig_read(&pair->fast, SECTION_VALUE, i);
         float *want = rig_read(&pair->slow, SECTION_VALUE, i);
-        assert_same(pair, p->name, got, want, p->count, slack);
+        assert_same(pair, p->name, got, want, p->count, slack,
+                    param_is_normalised_away(pair->fast.net, i) ? wander : 0);
     }
 }
 
@@ -139,7 +144,7 @@ static void matches_the_oracle(void **state) {
     OK(program_backward(pair.slow_program, rig_dy(&pair.slow)));
     assert_same_tap(&pair, 1, "input gradient");
     assert_same_gradients(&pair);
-    assert_same_values(&pair, true, 1);
+    assert_same_values(&pair, true, 1, 0);
     assert_same_metrics(&pair);
     pair_close(&pair);
 }
@@ -151,7 +156,7 @@ static void matches_in_every_mode(void **state) {
         pair_open(&pair, *state, modes[i], NULL);
         one_pass(&pair);
         assert_same_tap(&pair, 0, "output");
-        assert_same_values(&pair, true, 1);
+        assert_same_values(&pair, true, 1, 0);
         assert_same_metrics(&pair);
         pair_close(&pair);
     }
@@ -180,14 +185,16 @@ static void ten_steps_match(void **state) {
         Pair pair;
         pair_open(&pair, *state, MODE_TRAIN, &optimizers[k]);
         Batch fast = rig_batch(&pair.fast), slow = rig_batch(&pair.slow);
+        double wander = 0;
         for (int step = 0; step < STEPS; step++) {
             double lr = rate_of(&optimizers[k], step);
             fast.step = slow.step = step;
+            wander += optimizers[k].kind == OPTIMIZER_ADAM ? 2 * lr : 0;
             OK(program_train_step(pair.fast_program, &fast, lr));
             OK(program_train_step(pair.slow_program, &slow, lr));
             assert_same_metrics(&pair);
         }
-        assert_same_values(&pair, false, STEPS);
+        assert_same_values(&pair, false, STEPS, wander);
         assert_int_equal(pair.fast.state->updates, STEPS);
         pair_close(&pair);
     }
@@ -243,7 +250,7 @@ static void taps_change_no_bits(void **state) {
 
 static int add_test(struct CMUnitTest *tests, int at, const char *what, const Case *test,
                     CMUnitTestFunction run) {
-    static char names[256][64];
+    static char names[1024][64];
     snprintf(names[at], sizeof names[at], "%s: %s", test->name, what);
     tests[at] =
         (struct CMUnitTest){.name = names[at], .test_func = run, .initial_state = (void *)test};
@@ -260,7 +267,7 @@ int main(int argc, char **argv) {
         return TEST_SKIPPED;
     int count, tests_count = 0;
     const Case *cases = case_table(&count);
-    struct CMUnitTest tests[256] = {{0}};
+    struct CMUnitTest tests[1024] = {{0}};
     for (int i = 0; i < count; i++) {
         Net *net = case_net(&cases[i]);
         const Case *c = &cases[i];

@@ -5,19 +5,23 @@
 
 Everything is float64 in PyTorch; inputs and parameters are float32 numbers drawn with Philox, keyed
 by name, so that the C test makes the very same ones and only results are stored. Each file has
-tensors as `tensor NAME COUNT` and then COUNT numbers.
+tensors as `tensor NAME COUNT` and then COUNT numbers; of a large one only the norm and some entries.
+The networks are in nets.py.
 """
 import math
 import os
 import sys
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
+import nets
+
 SEED, STREAM_TEST = 2015, 5
-BATCH, SHAPE, CLASSES, WIDTH = 6, (3, 9, 8), 10, 4
+BATCH, CLASSES = 6, 10
+SAMPLES = 32  # of a tensor that is not stored whole
 STEPS, RATE, DROP_AT, MOMENTUM, DECAY = 10, 0.05, 5, 0.9, 1e-2
+DEEP = 2e-7  # the rate of deep nets
 
 
 # ---- Philox4x32-10, as net/philox.h ----
@@ -50,64 +54,71 @@ def uniform(name, count, low, high):
     return torch.tensor(draws, dtype=torch.float64).to(torch.float32).to(torch.float64)
 
 
-# ---- the nets of He et al. 2015, section 4.2, with n = 1 ----
-class ZeroPad(nn.Module):
-    def __init__(self, before, after, stride):
-        super().__init__()
-        self.before, self.after, self.stride = before, after, stride
-
-    def forward(self, x):
-        return F.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, self.before, self.after))
-
-
-def projection(cin, cout, stride):
-    return nn.Sequential(nn.Conv2d(cin, cout, 1, stride, bias=False), nn.BatchNorm2d(cout))
+# ---- the nets: one instance of each family, shortcut kind and order of activation ----
+EVERY = ("caffe", "torch", "nesterov", "adam")
+CIFAR = dict(blocks=(1, 1, 1), width=4)
+BOTTLENECKS = dict(blocks=(1, 1, 1), width=4, bottleneck=True, shortcut="B")
+IMAGENET = dict(imagenet=True, cin=3)
+STAGES_18, STAGES_34, STAGES_50 = (2, 2, 2, 2), (3, 4, 6, 3), (3, 4, 6, 3)
+SMALL, LARGE, MNIST = (3, 9, 8), (3, 43, 33), (1, 13, 12)
 
 
-class Block(nn.Module):
-    def __init__(self, cin, cout, stride, kind):
-        super().__init__()
-        self.conv1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(cout)
-        self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(cout)
-        changes = stride != 1 or cin != cout
-        self.shortcut = None
-        if kind == "C" or (kind == "B" and changes):
-            self.downsample = projection(cin, cout, stride)
-        elif kind != "plain":
-            before = (cout - cin) // 2 if kind == "A_both" else 0
-            self.shortcut = ZeroPad(before, cout - cin - before, stride) if changes \
-                else nn.Identity()
+class Instance:
+    """make() gives the module; shape is that of an image; the optimisers train it; tensors of at most
+    `whole` values are stored whole.
+    Deep nets of few channels need a low rate, or fp32 would lose the way in ten steps."""
 
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        if hasattr(self, "downsample"):
-            return F.relu(y + self.downsample(x))
-        return F.relu(y + self.shortcut(x) if self.shortcut is not None else y)
+    def __init__(self, make, shape=SMALL, optimizers=("caffe",), whole=256,
+                 rate=RATE):
+        self.make, self.shape, self.optimizers = make, shape, optimizers
+        self.whole, self.rate = whole, rate
 
 
-class ResNet8(nn.Module):
-    def __init__(self, kind):
-        super().__init__()
-        w = WIDTH
-        self.conv1 = nn.Conv2d(SHAPE[0], w, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(w)
-        self.layer1 = nn.Sequential(Block(w, w, 1, kind))
-        self.layer2 = nn.Sequential(Block(w, 2 * w, 2, kind))
-        self.layer3 = nn.Sequential(Block(2 * w, 4 * w, 2, kind))
-        self.fc = nn.Linear(4 * w, CLASSES)
-
-    def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        return self.fc(x.mean((2, 3)))
+def resnet(shape=SMALL, rate=RATE, **choices):
+    return Instance(lambda: nets.ResNet(**choices), shape, rate=rate)
 
 
-def fresh(kind):
+def resnet_in_full(**choices):
+    return Instance(lambda: nets.ResNet(**choices), SMALL, EVERY, 4096)
+
+
+INSTANCES = {
+    "plain8": resnet_in_full(**CIFAR, shortcut="plain"),
+    "resnet8_A": resnet_in_full(**CIFAR, shortcut="A"),
+    "resnet8_A_both": resnet_in_full(**CIFAR, shortcut="A_both"),
+    "resnet8_B": resnet_in_full(**CIFAR, shortcut="B"),
+    "resnet8_C": resnet_in_full(**CIFAR, shortcut="C"),
+    "resnet8_3x3": resnet(**CIFAR, shortcut="3x3"),
+    "resnet8_transition": resnet(**CIFAR, shortcut="transition"),
+    "bn_after_add": resnet(**CIFAR, shortcut="B", order="bn_after_add"),
+    "relu_before_add": resnet(**CIFAR, shortcut="A", order="relu_before_add"),
+    "relu_preact": resnet(**CIFAR, shortcut="B", order="relu_preact"),
+    "full_preact": resnet(**CIFAR, shortcut="A", order="full_preact"),
+    "bottleneck11": resnet(**BOTTLENECKS),
+    "bottleneck11_preact": resnet(**BOTTLENECKS, order="full_preact"),
+    "imagenet18_A": resnet(LARGE, **IMAGENET, blocks=STAGES_18, width=2, shortcut="A"),
+    "imagenet34_plain": resnet(LARGE, DEEP, **IMAGENET, blocks=STAGES_34, width=2, shortcut="plain"),
+    "imagenet18_C": resnet(LARGE, **IMAGENET, blocks=STAGES_18, width=2, shortcut="C"),
+    "imagenet50_v1": resnet(LARGE, DEEP, **IMAGENET, blocks=STAGES_50, width=2, bottleneck=True,
+                            shortcut="B"),
+    "imagenet50_v1.5": resnet(LARGE, DEEP, **IMAGENET, blocks=STAGES_50, width=2, bottleneck=True,
+                              shortcut="B", stride_at="3x3"),
+    "tutorial000": Instance(lambda: nets.Tutorial000(width=3), (3, 19, 17), ("torch",)),
+    "tutorial001_asis": Instance(
+        lambda: nets.tutorial001((2, 1), (3, 5), first_kernel=5), SMALL, ("adam",)),
+    "tutorial001_fixed": Instance(
+        lambda: nets.tutorial001((1, 2), (6, 9), (4, 5), fixed=True), SMALL, ("adam",)),
+    "tutorial002": Instance(lambda: nets.Tutorial002(width=3), SMALL, ("caffe",)),
+    "tutorial003": Instance(lambda: nets.Tutorial003(MNIST, 4), MNIST, ("plain_sgd",)),
+    "tutorial003_basic_plain": Instance(
+        lambda: nets.Tutorial003(MNIST, 4, kernel=3, residual=False), MNIST, ("plain_sgd",)),
+    "tutorial004": Instance(lambda: nets.Tutorial004(n=1, width=4), SMALL, ("adam",)),
+}
+
+
+def fresh(instance):
     """A net with the test's own parameters and statistics."""
-    net = ResNet8(kind).double()
+    net = instance.make().double()
     for name, value in net.state_dict().items():
         if name.endswith("num_batches_tracked"):
             continue
@@ -122,9 +133,9 @@ def fresh(kind):
     return net
 
 
-def batch():
-    count = BATCH * SHAPE[0] * SHAPE[1] * SHAPE[2]
-    x = uniform("input", count, -1.0, 1.0).reshape(BATCH, *SHAPE)
+def batch(instance):
+    c, h, w = instance.shape
+    x = uniform("input", BATCH * c * h * w, -1.0, 1.0).reshape(BATCH, c, h, w)
     t = torch.tensor([(w * CLASSES) >> 32 for w in words("labels", BATCH)])
     return x, t
 
@@ -161,6 +172,14 @@ class TorchOptimizer:
         self.inner.step()
 
 
+def torch_sgd(net):
+    """tutorial003's: neither momentum nor decay."""
+    optimizer = TorchOptimizer(net, lambda groups: torch.optim.SGD(groups, lr=RATE))
+    for group in optimizer.inner.param_groups:
+        group["weight_decay"] = 0
+    return optimizer
+
+
 OPTIMIZERS = {
     "caffe": CaffeSGD,
     "torch": lambda net: TorchOptimizer(
@@ -168,20 +187,21 @@ OPTIMIZERS = {
     "nesterov": lambda net: TorchOptimizer(
         net, lambda groups: torch.optim.SGD(groups, lr=RATE, momentum=MOMENTUM, nesterov=True)),
     "adam": lambda net: TorchOptimizer(net, lambda groups: torch.optim.Adam(groups, lr=RATE)),
+    "plain_sgd": torch_sgd,
 }
 
 
-def train(kind, optimizer):
-    net = fresh(kind)
+def train(instance, optimizer):
+    net = fresh(instance)
     steps = OPTIMIZERS[optimizer](net)
-    x, t = batch()
+    x, t = batch(instance)
     losses = []
     for step in range(STEPS):
         for p in net.parameters():
             p.grad = None
         loss = F.cross_entropy(net(x), t)
         loss.backward()
-        rate = RATE * (0.1 if optimizer == "adam" else 1)
+        rate = instance.rate * (0.1 if optimizer == "adam" else 1)
         steps.step(rate if step < DROP_AT else 0.1 * rate)
         losses.append(loss.item())
     net.eval()
@@ -196,23 +216,32 @@ def write(out, name, values):
         out.write(" ".join(f"{v:.12g}" for v in values[i:i + 8]) + "\n")
 
 
-def make(kind, path):
+def write_large(out, name, values, whole):
+    """Of more than `whole` values the norm and evenly spread entries."""
+    flat = torch.as_tensor(values, dtype=torch.float64).flatten()
+    if len(flat) <= whole:
+        return write(out, name, flat)
+    write(out, "norm:" + name, [flat.norm().item()])
+    write(out, "sample:" + name, [flat[i * len(flat) // SAMPLES] for i in range(SAMPLES)])
+
+
+def make(instance, path):
     with open(path, "w") as out:
         out.write(f"# tests/golden/make_golden.py, PyTorch {torch.__version__}, float64\n")
-        net = fresh(kind)
-        x, t = batch()
+        net = fresh(instance)
+        x, t = batch(instance)
         logits = net(x)
         loss = F.cross_entropy(logits, t)
         loss.backward()
         write(out, "logits", logits.detach())
         write(out, "loss", [loss.item()])
         for name, p in net.named_parameters():
-            write(out, "grad:" + name, p.grad)
+            write_large(out, "grad:" + name, p.grad, instance.whole)
         for name, value in net.state_dict().items():
             if "running_" in name:
                 write(out, "stat:" + name, value)
-        for optimizer in OPTIMIZERS:
-            losses, trained = train(kind, optimizer)
+        for optimizer in instance.optimizers:
+            losses, trained = train(instance, optimizer)
             write(out, "losses:" + optimizer, losses)
             write(out, "eval_logits:" + optimizer, trained.detach())
 
@@ -220,9 +249,8 @@ def make(kind, path):
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
     torch.set_num_threads(1)
-    for kind in ("plain", "A", "A_both", "B", "C"):
-        make(kind, os.path.join(folder, f"{'' if kind == 'plain' else 'resnet8_'}"
-                                        f"{'plain8' if kind == 'plain' else kind}.txt"))
+    for name, instance in INSTANCES.items():
+        make(instance, os.path.join(folder, name + ".txt"))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/fusion.h"
 #include "ref/ref.h"
 
 static const double step = 1e-5;
@@ -66,18 +67,10 @@ static double largest(const double *values, size_t count) {
     return most;
 }
 
-/* True when the parameter is a bias that only batch norms with batch statistics read: they take it
- * away again with the mean, and its gradient is zero. */
+/* With batch statistics such a bias has no gradient. */
 static bool normalised_away(const Check *check, int param) {
-    const Net *net = check->rig->net;
-    if (check->program->spec.mode == MODE_EVAL || net->params[param].role != PARAM_CONV_BIAS)
-        return false;
-    for (int id = 0; id < net->node_count; id++)
-        for (int k = 0; k < 2; k++)
-            if (net->nodes[id].inputs[k] == net->params[param].node &&
-                net->nodes[id].op != OP_BATCH_NORM)
-                return false;
-    return net->params[param].node + 1 < net->node_count;
+    return check->program->spec.mode != MODE_EVAL &&
+           param_is_normalised_away(check->rig->net, param);
 }
 
 static double norm_of(const double *values, size_t count) {

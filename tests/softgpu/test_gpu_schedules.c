@@ -80,11 +80,11 @@ int main(int argc, char **argv) {
     }
     bool full = strcmp(argv[1], "full") == 0;
     seeds = full ? 10 : 5;
-    struct CMUnitTest tests[128] = {{0}};
-    static char names[128][64];
+    struct CMUnitTest tests[256] = {{0}};
+    static char names[256][64];
     int count, n = 0;
     const Case *cases = case_table(&count);
-    for (int i = 0; i < count && n < 126; i++) {
+    for (int i = 0; i < count && n < 254; i++) {
         if (!wanted(&cases[i], full))
             continue;
         for (int half = 0; half < 2; half++, n++) {
