@@ -8,6 +8,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/dnnl_check.h"
+#include "cpu/winograd.h"
 
 /* Processors that this process may run on: a container or taskset may allow fewer than there are.
  */
@@ -133,4 +134,5 @@ const BackendOps cpu_backend = {
     .train_step = cpu_train_step,
     .metrics = cpu_metrics,
     .tap_read = cpu_tap_read,
+    .describe = winograd_describe,
 };

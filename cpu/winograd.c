@@ -330,3 +330,13 @@ Status winograd_run(CpuProgram *program, const Conv *conv, ConvKind kind, float 
         add_bias(program, conv, w, y, count);
     return STATUS_OK;
 }
+
+Status winograd_describe(const Program *base, FILE *file) {
+    const CpuProgram *program = (const CpuProgram *)base;
+    for (int i = 0; i < program->net->node_count; i++) {
+        const Conv *conv = node_of(program, i)->op == OP_CONV2D ? program->op[i] : NULL;
+        if (conv && conv->winograd)
+            fprintf(file, "%s: Winograd F(4x4, 3x3)\n", conv->name);
+    }
+    return STATUS_OK;
+}

@@ -4,6 +4,8 @@
 #ifndef CPU_WINOGRAD_H
 #define CPU_WINOGRAD_H
 
+#include <stdio.h>
+
 #include "cpu/conv2d.h"
 
 typedef struct Winograd {
@@ -24,6 +26,8 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Winograd **w
 void winograd_destroy(Winograd *winograd);
 /* Bytes of program scratch. */
 size_t winograd_scratch(const CpuProgram *program, const Winograd *winograd);
+/* One line for each convolution that Winograd computes. */
+Status winograd_describe(const Program *program, FILE *file);
 /* x and y blocked, or their gradients; weights and their gradients are the state's. */
 Status winograd_run(CpuProgram *program, const Conv *conv, ConvKind kind, float *x, float *y,
                     int count);

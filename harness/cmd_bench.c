@@ -189,6 +189,7 @@ static Status bench_run(BenchCall *call) {
     cli_note_backend(backend->info.note, backend->ops->name);
     call->spec.batch = (int)call->config.batch;
     call->spec.verify_count = call->full || call->spec.batch < 4 ? call->spec.batch : 4;
+    call->spec.conv = (ConvAlgorithm)call->config.conv;
     call->spec.precision = backend->ops->native;
     if (strcmp(call->config.precision, "auto") != 0)
         CHECK(precision_parse(call->config.precision, &call->spec.precision));

@@ -128,6 +128,9 @@ static const Column independent[] = {
      "tutorial001: channels of each stage, as '16 32 64'; none: the model's own"},
     {"bottlenecks", COLUMN_TEXT, AT(bottlenecks), NO_RANGE, NULL, NULL, NULL, "none",
      "tutorial001: inner channels of each stage's bottlenecks, as '8 16 16'; none: basic blocks"},
+    {"conv", COLUMN_CHOICE, AT(conv), NO_RANGE, NULL, "direct|winograd", NULL, "direct",
+     "how 3x3 convolutions of stride 1 are computed; winograd: F(4x4, 3x3), faster, rounding about "
+     "ten times as much; cpu only"},
 };
 
 static const ResultColumn result[] = {
@@ -259,8 +262,9 @@ const Column *columns_find(const char *name) {
 }
 
 bool columns_is_late(const Column *column) {
-    static const char *const late[] = {"resize",     "test_resize", "input_size", "last_batch",
-                                       "activation", "blocks",      "channels",   "bottlenecks"};
+    static const char *const late[] = {"resize",     "test_resize", "input_size",
+                                       "last_batch", "activation",  "blocks",
+                                       "channels",   "bottlenecks", "conv"};
     for (int i = 0; i < LENGTH(late); i++)
         if (strcmp(column->name, late[i]) == 0)
             return true;

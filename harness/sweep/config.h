@@ -51,6 +51,7 @@ typedef struct RunConfig {
     int64_t threads; /* [auto]: all */
     int64_t profile, first_kernel, bottleneck_stride;
     int64_t select;                                 /* Select */
+    int64_t conv;                                   /* ConvAlgorithm */
     int64_t activation;                             /* Activation */
     char blocks[64], channels[64], bottlenecks[64]; /* "3 3 3"; "none" */
 } RunConfig;

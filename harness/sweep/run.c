@@ -78,6 +78,7 @@ static Status choose_training(Training *t) {
     TRY(schedule_parse(unless_none(c->schedule), llround(steps * spec->batch), spec->batch,
                        &spec->schedule));
     TRY(warmup_parse(unless_none(c->warmup), &spec->warmup));
+    spec->conv = (ConvAlgorithm)c->conv;
     return precision_parse(c->precision, &spec->precision);
 }
 

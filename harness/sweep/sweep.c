@@ -52,9 +52,10 @@ static Status load_sources(Sweep *sweep, const Experiment *experiment, const cha
     return STATUS_OK;
 }
 
-/* A precision that the backend lacks is found by compiling the smallest net. */
-static Status try_precision(Backend *backend, const char *name) {
-    ProgramSpec program_spec = {.mode = MODE_TRAIN, .max_batch = 2};
+/* A precision or an algorithm that the backend lacks is found by compiling the smallest net. */
+static Status try_program(Backend *backend, const RunConfig *config) {
+    ProgramSpec program_spec = {
+        .mode = MODE_TRAIN, .max_batch = 2, .conv = (ConvAlgorithm)config->conv};
     ModelSpec spec = model_default();
     Optimizer optimizer = {0};
     Net *net = NULL;
@@ -62,8 +63,9 @@ static Status try_precision(Backend *backend, const char *name) {
     Program *program = NULL;
     spec.depth = 8;
     spec.width = 4;
-    Status status = precision_parse(name, &program_spec.precision);
-    if (status != STATUS_OK || program_spec.precision == backend->ops->native)
+    Status status = precision_parse(config->precision, &program_spec.precision);
+    if (status != STATUS_OK || (program_spec.precision == backend->ops->native &&
+                                program_spec.conv == CONV_ALGORITHM_DIRECT))
         return status;
     CHECK(model_build(&spec, &net));
     CHECK(state_create(backend, net, &optimizer, &state));
@@ -96,7 +98,7 @@ static Status make_ready(Sweep *sweep, SweepRun *run) {
     if (backend->info.note[0])
         snprintf(sweep->backend_note, sizeof sweep->backend_note, "%s", backend->info.note);
     config_resolve(&run->config, backend);
-    TRY(try_precision(backend, run->config.precision));
+    TRY(try_program(backend, &run->config));
     TRY(training_work(run, source));
     if (config_init_weights(&run->config))
         TRY(digest_file(run->config.init_weights, run->weights_sha256));

@@ -53,6 +53,7 @@ static Status compile(Run *run, Mode mode, int bn_group, Program **program) {
     ProgramSpec spec = {.mode = mode,
                         .max_batch = run->spec->batch,
                         .precision = run->spec->precision,
+                        .conv = run->spec->conv,
                         .bn_group = bn_group,
                         .seed = run->spec->seed};
     return program_compile(run->state, &spec, program);

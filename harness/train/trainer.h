@@ -40,6 +40,7 @@ typedef struct TrainSpec {
     uint64_t seed;
     BnEval bn_eval;
     Precision precision;
+    ConvAlgorithm conv;
     int64_t log_every; /* iterations between two calls of TrainHooks.step; 0: never */
     int clean_count;   /* training images of the eval-mode train error; 0: TRAIN_CLEAN_DEFAULT */
 } TrainSpec;

@@ -59,7 +59,8 @@ static const char *const agreed[] = {"model",
                                      "activation",
                                      "blocks",
                                      "channels",
-                                     "bottlenecks"};
+                                     "bottlenecks",
+                                     "conv"};
 
 static void names(void **state) {
     (void)state;
@@ -334,6 +335,7 @@ static void choices_follow_the_enums(void **state) {
         {"block", BLOCK_AUTO, BLOCK_5X5, "auto", "5x5"},
         {"profile", PROFILE_AUTO, PROFILE_FIXED, "auto", "fixed"},
         {"bottleneck_stride", BOTTLENECK_STRIDE_AUTO, BOTTLENECK_STRIDE_3X3, "auto", "3x3"},
+        {"conv", CONV_ALGORITHM_DIRECT, CONV_ALGORITHM_WINOGRAD, "direct", "winograd"},
         {"activation", ACTIVATION_ORIGINAL, ACTIVATION_FULL_PREACT, "original", "full_preact"},
         {"pad_side", PAD_APPEND, PAD_BOTH, "append", "both"},
         {"normalize", NORMALIZE_PIXEL, NORMALIZE_SCALE, "pixel", "scale"},
