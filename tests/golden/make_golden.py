@@ -21,7 +21,7 @@ SEED, STREAM_TEST = 2015, 5
 BATCH, CLASSES = 6, 10
 SAMPLES = 32  # of a tensor that is not stored whole
 STEPS, RATE, DROP_AT, MOMENTUM, DECAY = 10, 0.05, 5, 0.9, 1e-2
-DEEP = 2e-7  # the rate of deep nets
+DEEP = 2e-8  # the rate of deep nets
 
 
 # ---- Philox4x32-10, as net/philox.h ----
