@@ -115,11 +115,97 @@ static void plain_and_option_a_are_equal_at_every_depth(void **state) {
     }
 }
 
+static void assert_equal_counts(ModelSpec spec) {
+    Net *nets[3];
+    for (int i = 0; i < 3; i++) {
+        spec.family = i == 0 ? FAMILY_PLAIN : FAMILY_RESNET;
+        spec.shortcut = SHORTCUT_A;
+        spec.pad_side = i == 2 ? PAD_BOTH : PAD_APPEND;
+        if (model_build(&spec, &nets[i]) != STATUS_OK)
+            fail_msg("%s", status_message());
+    }
+    Cost cost = net_cost(nets[0]);
+    for (int i = 0; i < 3; i++) {
+        assert_counts(nets[i], cost.parameters, cost.macs);
+        net_destroy(nets[i]);
+    }
+}
+
+/* The same of bottlenecks and of the nets for ImageNet. */
+static void plain_and_option_a_are_equal_elsewhere_too(void **state) {
+    (void)state;
+    const int depths[] = {18, 34, 50, 101, 152};
+    for (size_t i = 0; i < sizeof depths / sizeof depths[0]; i++)
+        assert_equal_counts((ModelSpec){.model = "resnet_imagenet", .depth = depths[i]});
+    for (int depth = 11; depth <= 164; depth += 9)
+        assert_equal_counts(
+            (ModelSpec){.model = "resnet_cifar", .depth = depth, .block = BLOCK_BOTTLENECK});
+    assert_equal_counts((ModelSpec){.model = "resnet_cifar", .depth = 1202});
+}
+
+static Net *residual(ModelSpec spec) {
+    Net *net = NULL;
+    spec.family = FAMILY_RESNET;
+    if (model_build(&spec, &net) != STATUS_OK)
+        fail_msg("%s", status_message());
+    return net;
+}
+
+/* All learned values, which the PyTorch module of tests/golden/nets.py has too; and those of
+ * convolutions and linear layers alone in millions, with one decimal as He et al. 2016, table 4. */
+static void assert_size(ModelSpec spec, long long count, double stated) {
+    Net *net = residual(spec);
+    size_t weights = 0;
+    for (int i = 0; i < net->param_count; i++)
+        weights += net->params[i].rank > 1 ? net->params[i].count : 0;
+    assert_int_equal(net->learned_count, count);
+    assert_true((double)weights >= (stated - 0.05) * 1e6);
+    assert_true((double)weights < (stated + 0.05) * 1e6);
+    net_destroy(net);
+}
+
+static void bottlenecks_have_the_stated_sizes(void **state) {
+    (void)state;
+    ModelSpec spec = {
+        .model = "resnet_cifar", .block = BLOCK_BOTTLENECK, .activation = ACTIVATION_FULL_PREACT};
+    assert_size(spec, 1703258, 1.7);
+    spec.depth = 1001;
+    assert_size(spec, 10327706, 10.2);
+    Net *recipe = residual((ModelSpec){.model = "tutorial001", /* its own for CIFAR-10 */
+                                       .blocks = {3, {6, 6, 6}},
+                                       .channels = {3, {16, 32, 64}},
+                                       .bottlenecks = {3, {8, 16, 16}}});
+    assert_int_equal(recipe->learned_count, 58042);
+    net_destroy(recipe);
+}
+
 static int count_ops(const Net *net, OpKind op) {
     int count = 0;
     for (int i = 0; i < net->node_count; i++)
         count += net->nodes[i].op == op;
     return count;
+}
+
+/* A block whose activations come first has none in front of the net's first convolution but the
+ * stem's, and one behind the last addition. */
+static void pre_activation_ends_as_it_should(void **state) {
+    (void)state;
+    ModelSpec spec = model_default();
+    Net *net;
+    spec.activation = ACTIVATION_FULL_PREACT;
+    assert_int_equal(model_build(&spec, &net), STATUS_OK);
+    assert_int_equal(net_find_node(net, "layer1.0.bn1"), -1);
+    int conv = net_find_node(net, "layer1.0.conv1"), last = net_find_node(net, "bn_last");
+    assert_string_equal(net->nodes[net->nodes[conv].inputs[0]].name, "relu");
+    assert_string_equal(net->nodes[net->nodes[last].inputs[0]].name, "layer3.2.add");
+    assert_string_equal(net->nodes[last + 1].name, "relu_last");
+    assert_int_equal(count_ops(net, OP_BATCH_NORM), 19);
+    net_destroy(net);
+    spec.activation = ACTIVATION_BN_AFTER_ADD;
+    assert_int_equal(model_build(&spec, &net), STATUS_OK);
+    int norm = net_find_node(net, "layer2.1.bn2");
+    assert_int_equal(net->nodes[net->nodes[norm].inputs[0]].op, OP_ADD);
+    net_destroy(net);
 }
 
 static void depth_counts_the_weighted_layers(void **state) {
@@ -185,6 +271,9 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_published_count_is_exact),
         cmocka_unit_test(plain_and_option_a_are_equal_at_every_depth),
+        cmocka_unit_test(plain_and_option_a_are_equal_elsewhere_too),
+        cmocka_unit_test(bottlenecks_have_the_stated_sizes),
+        cmocka_unit_test(pre_activation_ends_as_it_should),
         cmocka_unit_test(depth_counts_the_weighted_layers),
         cmocka_unit_test(strides_stand_in_the_first_convolution_of_stages_2_and_3),
         cmocka_unit_test(zeros_stand_where_pad_side_says),
