@@ -25,7 +25,7 @@ except ImportError:
     print("SKIPPED: no PyTorch in this Python")
     sys.exit(77)
 
-import make_golden
+import nets
 
 try:
     from safetensors.torch import load_file, save_file
@@ -37,17 +37,48 @@ RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-3
 TOLERANCE = 1e-5  # of the largest value: files hold float32, CSV nine digits, the rest is double
 
 
-def resnet8(kind):
-    make_golden.SHAPE = (1, SIDE, SIDE)
-    return make_golden.ResNet8(kind)
+def cifar(columns, **choices):
+    """Of the family that has these columns, a net of one block a stage."""
+    return (columns, lambda: nets.ResNet((1, 1, 1), 4, cin=1, **choices))
 
 
+def imagenet(columns, blocks, **choices):
+    return ("model=resnet_imagenet,width=2," + columns,
+            lambda: nets.ResNet(blocks, 2, cin=1, imagenet=True, **choices))
+
+
+# Plain or thin, deep nets amplify the last bit of a step a hundredfold in the next: steps stay small.
+DEEP = ",lr=0.0000002"
+SMALL, BOTTLENECKS = "depth=8,width=4,", "depth=11,width=4,block=bottleneck,shortcut=B"
 NETS = [
-    ("plain", "depth=8,width=4,family=plain", lambda: resnet8("plain")),
-    ("A", "depth=8,width=4,shortcut=A", lambda: resnet8("A")),
-    ("A both", "depth=8,width=4,shortcut=A,pad_side=both", lambda: resnet8("A_both")),
-    ("B", "depth=8,width=4,shortcut=B", lambda: resnet8("B")),
-    ("C", "depth=8,width=4,shortcut=C", lambda: resnet8("C")),
+    cifar(SMALL + "family=plain", shortcut="plain"),
+    cifar(SMALL + "shortcut=A", shortcut="A"),
+    cifar(SMALL + "shortcut=A,pad_side=both", shortcut="A_both"),
+    cifar(SMALL + "shortcut=B", shortcut="B"),
+    cifar(SMALL + "shortcut=C", shortcut="C"),
+    cifar(SMALL + "shortcut=3x3", shortcut="3x3"),
+    cifar(SMALL + "shortcut=transition", shortcut="transition"),
+    cifar(SMALL + "shortcut=B,activation=bn_after_add", shortcut="B", order="bn_after_add"),
+    cifar(SMALL + "shortcut=A,activation=relu_before_add", shortcut="A", order="relu_before_add"),
+    cifar(SMALL + "shortcut=B,activation=relu_preact", shortcut="B", order="relu_preact"),
+    cifar(SMALL + "shortcut=A,activation=full_preact", shortcut="A", order="full_preact"),
+    cifar(BOTTLENECKS, bottleneck=True, shortcut="B"),
+    cifar(BOTTLENECKS + ",activation=full_preact", bottleneck=True, shortcut="B",
+          order="full_preact"),
+    imagenet("depth=18,shortcut=A", (2, 2, 2, 2), shortcut="A"),
+    imagenet("depth=34,family=plain" + DEEP, (3, 4, 6, 3), shortcut="plain"),
+    imagenet("depth=50,bottleneck_stride=3x3" + DEEP, (3, 4, 6, 3), bottleneck=True,
+             shortcut="B", stride_at="3x3"),
+    ("model=tutorial000,width=3", lambda: nets.Tutorial000(width=3, cin=1)),
+    ("model=tutorial001,blocks=2 1,channels=3 5,first_kernel=5",
+     lambda: nets.tutorial001((2, 1), (3, 5), first_kernel=5, cin=1)),
+    ("model=tutorial001,profile=fixed,blocks=1 2,channels=6 9,bottlenecks=4 5",
+     lambda: nets.tutorial001((1, 2), (6, 9), (4, 5), fixed=True, cin=1)),
+    ("model=tutorial002,width=3", lambda: nets.Tutorial002(width=3, cin=1)),
+    ("model=tutorial003,width=4", lambda: nets.Tutorial003((1, SIDE, SIDE), 4)),
+    ("model=tutorial003,width=4,block=basic,family=plain",
+     lambda: nets.Tutorial003((1, SIDE, SIDE), 4, kernel=3, residual=False)),
+    ("model=tutorial004,depth=8,width=4", lambda: nets.Tutorial004(n=1, width=4, cin=1)),
 ]
 
 
@@ -118,6 +149,10 @@ def make_images(folder):
 
 
 # ---- the program ----
+def cells(columns):
+    return dict(pair.split("=") for pair in columns.split(","))
+
+
 class Harness:
     def __init__(self, binary, folder):
         self.binary, self.folder, self.runs = os.path.abspath(binary), folder, 0
@@ -131,11 +166,12 @@ class Harness:
 
     def train(self, columns):
         """The folder of a run with these columns besides the common ones."""
-        columns = dict(pair.split("=") for pair in columns.split(","))
-        columns.update(dataset="mnist", normalize="scale", augment="none", shuffle="0",
+        own = cells(columns)
+        columns = dict(dataset="mnist", normalize="scale", augment="none", shuffle="0",
                        batch=str(BATCH), iterations=str(STEPS), eval_every="end", backend="ref",
                        optimizer="sgd", sgd_form="torch", lr=str(RATE), schedule="none",
                        momentum=str(MOMENTUM), weight_decay=str(DECAY), decay_scope="all")
+        columns.update(own)
         self.runs += 1
         out = f"{self.folder}/out{self.runs}"
         with open(f"{self.folder}/e.csv", "w") as file:
@@ -196,11 +232,11 @@ def theirs_to_us(harness, columns, net, x, path):
     write(path, state)
 
 
-def train_torch(net, sets):
+def train_torch(net, sets, rate):
     """Steps over the images in file order, as shuffle=0 takes them; losses and the optimiser."""
     x, t = sets["train"]
     net.train()
-    optimizer = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
+    optimizer = torch.optim.SGD(net.parameters(), lr=rate, momentum=MOMENTUM, weight_decay=DECAY)
     losses = []
     for step in range(STEPS):
         at = torch.arange(step * BATCH, (step + 1) * BATCH) % TRAIN
@@ -214,7 +250,7 @@ def train_torch(net, sets):
 
 def us_to_theirs(harness, columns, net, fresh, sets, path):
     folder = harness.train(f"{columns},init_weights={path}")
-    losses, optimizer = train_torch(net, sets)
+    losses, optimizer = train_torch(net, sets, float(cells(columns).get("lr", RATE)))
     with open(folder + "steps.csv") as file:
         got = [float(row["loss"]) for row in csv.DictReader(file)]
     same("losses", torch.tensor(got, dtype=torch.float64), torch.tensor(losses))
@@ -241,13 +277,13 @@ def main():
     torch.manual_seed(2015)
     with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         harness, sets = Harness(sys.argv[1], folder), make_images(folder)
-        for name, columns, make in NETS:
+        for columns, make in NETS:
             net, path = make(), f"{folder}/theirs.safetensors"
             randomise(net)
             theirs_to_us(harness, columns, net, sets["t10k"][0], path)
             with torch.enable_grad():
                 us_to_theirs(harness, columns, net, make(), sets, path)
-            print(f"{name}: the same, both ways")
+            print(f"{columns}: the same, both ways")
     print(f"worst difference {worst:.2g} of the largest value; files read "
           + ("by hand and by safetensors" if load_file else "by hand (no safetensors package)"))
 
