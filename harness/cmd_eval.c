@@ -170,7 +170,8 @@ static Status compile(Eval *eval) {
     Tap logits = {loss->inputs[0], TAP_VALUE};
     ProgramSpec spec = {.mode = config->bn_eval == BN_EVAL_BATCH ? MODE_EVAL_BATCH : MODE_EVAL,
                         .max_batch = (int)config->batch,
-                        .precision = eval->backend->ops->native};
+                        .precision = eval->backend->ops->native,
+                        .conv = (ConvAlgorithm)config->conv};
     if (strcmp(config->precision, "auto") != 0)
         TRY(precision_parse(config->precision, &spec.precision));
     if (eval->call->predictions) {
