@@ -45,7 +45,9 @@ void init_param(const Net *net, int param, InitKind kind, uint64_t seed, float *
     param_fans(net, param, &fan_in, &fan_out);
     bool weight = p->role == PARAM_CONV_WEIGHT || p->role == PARAM_LINEAR_WEIGHT;
     bool bias = p->role == PARAM_CONV_BIAS || p->role == PARAM_LINEAR_BIAS;
-    if (p->role == PARAM_BN_WEIGHT || p->role == PARAM_BN_VAR)
+    if (p->start != 0)
+        fill(values, p->count, (float)p->start);
+    else if (p->role == PARAM_BN_WEIGHT || p->role == PARAM_BN_VAR)
         fill(values, p->count, 1);
     else if (kind == INIT_TORCH && (weight || bias))
         fill_uniform(values, p->count, 1 / sqrt(fan_in), seed, who);

@@ -14,8 +14,9 @@ typedef enum InitKind {
 } InitKind;
 
 /* Fills `values` (net->params[param].count floats, canonical layout). Batch norms get weight 1,
- * bias 0, mean 0, variance 1. A draw is keyed by the seed and the parameter's name, so that layers
- * of the same name and shape start equal in nets that are compared (plain against residual). */
+ * bias 0, mean 0, variance 1; a bias with a `start`, that. A draw is keyed by the seed and the
+ * parameter's name, so that layers of the same name and shape start equal in nets that are compared
+ * (plain against residual). */
 void init_param(const Net *net, int param, InitKind kind, uint64_t seed, float *values);
 /* Writes the initial values of all parameters and statistics into a State. */
 Status init_state(State *state, InitKind kind, uint64_t seed);

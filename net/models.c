@@ -16,6 +16,7 @@ enum {
     OFFERS_PROFILE = 1 << 8,
     OFFERS_FIRST_KERNEL = 1 << 9,
     OFFERS_STAGES = 1 << 10,
+    OFFERS_MIXING = 1 << 11, /* gate, gate_bias, shortcut_scale, residual_scale, shortcut_dropout */
 };
 
 /* Whole-number members of ModelSpec (enums among them) that have a value of their own in a model.
@@ -32,6 +33,7 @@ static const struct Choice {
     {"width", OFFERS_WIDTH, offsetof(ModelSpec, width)},
     {"bottleneck_stride", OFFERS_BOTTLENECK_STRIDE, offsetof(ModelSpec, bottleneck_stride)},
     {"activation", OFFERS_ACTIVATION, offsetof(ModelSpec, activation)},
+    {"gate", OFFERS_MIXING, offsetof(ModelSpec, gate)},
     {"profile", OFFERS_PROFILE, offsetof(ModelSpec, profile)},
     {"first_kernel", OFFERS_FIRST_KERNEL, offsetof(ModelSpec, first_kernel)},
 };
@@ -56,7 +58,7 @@ static const ModelInfo models[] = {
     {"resnet_cifar",
      "He et al. 2015, section 4.2: 6n+2 layers (bottlenecks: 9n+2), small images",
      OFFERS_FAMILY | OFFERS_DEPTH | OFFERS_SHORTCUT | OFFERS_PAD_SIDE | OFFERS_BLOCK |
-         OFFERS_WIDTH | OFFERS_BOTTLENECK_STRIDE | OFFERS_ACTIVATION,
+         OFFERS_WIDTH | OFFERS_BOTTLENECK_STRIDE | OFFERS_ACTIVATION | OFFERS_MIXING,
      {.width = 16, .first_kernel = 3, .profile = PROFILE_NONE, FOR_SMALL_IMAGES},
      complete_resnet_cifar,
      build_resnet_cifar},
@@ -167,12 +169,28 @@ static Status not_offered(const ModelInfo *info, const char *name) {
     return status_fail(STATUS_BAD_INPUT, "%s: %s has its own; leave it out", name, info->name);
 }
 
+static bool is_factor(double factor) {
+    return factor != 0 && factor != 1;
+}
+
+static Status check_unmixed(const ModelInfo *info, const ModelSpec *spec) {
+    if (is_factor(spec->shortcut_scale))
+        return not_offered(info, "shortcut_scale");
+    if (is_factor(spec->residual_scale))
+        return not_offered(info, "residual_scale");
+    if (spec->gate_bias != 0)
+        return not_offered(info, "gate_bias");
+    return spec->shortcut_dropout != 0 ? not_offered(info, "shortcut_dropout") : STATUS_OK;
+}
+
 /* Choices without a value of their own in a model: offered or not at all. */
 static Status check_offered(const ModelInfo *info, const ModelSpec *spec) {
     if (!(info->offers & OFFERS_FAMILY) && spec->family == FAMILY_PLAIN)
         return status_fail(STATUS_BAD_INPUT, "family: %s has no plain form", info->name);
     if ((info->offers & OFFERS_PROFILE) && spec->profile == PROFILE_NONE)
         return status_fail(STATUS_BAD_INPUT, "profile: %s is asis or fixed", info->name);
+    if (!(info->offers & OFFERS_MIXING))
+        TRY(check_unmixed(info, spec));
     if (info->offers & OFFERS_STAGES)
         return STATUS_OK;
     if (spec->blocks.count)

@@ -45,6 +45,13 @@ typedef enum Activation {
     ACTIVATION_FULL_PREACT,     /* BN ReLU conv BN ReLU conv, add */
 } Activation;
 
+/* Gates of He et al. 2016, table 1: g(x) = sigmoid(conv1x1(x) + b). */
+typedef enum Gate {
+    GATE_NONE,
+    GATE_EXCLUSIVE, /* g F + (1 - g) shortcut */
+    GATE_SHORTCUT,  /* F + (1 - g) shortcut */
+} Gate;
+
 /* A tutorial's system as it was printed, or with its oddities mended. */
 typedef enum Profile { PROFILE_AUTO, PROFILE_NONE, PROFILE_ASIS, PROFILE_FIXED } Profile;
 
@@ -69,6 +76,10 @@ typedef struct ModelSpec {
     BottleneckStride bottleneck_stride;
     Activation activation;
     Profile profile;
+    Gate gate;
+    double gate_bias;                        /* that b starts from */
+    double shortcut_scale, residual_scale;   /* constant factors of the two summands; 0: 1 */
+    double shortcut_dropout;                 /* probability; 0: none */
     int first_kernel;                        /* of the first convolution */
     StageList blocks, channels, bottlenecks; /* bottlenecks: inner channels; count 0: basic */
 } ModelSpec;

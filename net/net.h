@@ -69,6 +69,7 @@ typedef struct Param {
     int dims[4];   /* canonical order; unused trailing dims are 1 */
     int rank;      /* how many of dims count */
     size_t count;  /* product of dims */
+    double start;  /* of a convolution's bias: its initial value, where not 0 */
     size_t offset; /* into the flat array of its kind: learned parameters or statistics */
 } Param;
 

@@ -4,7 +4,11 @@
  * of its own, since the stem ends in one; the last one is followed by an activation, bn_last and
  * relu_last. The identity and option A read the block's raw input, so that nothing stands on their
  * path; a projection reads the activated input, as in the authors' published code, and in full
- * pre-activation it has no batch norm behind it. */
+ * pre-activation it has no batch norm behind it.
+ *
+ * Gates, constant factors and dropout (ibid., table 1) act on the summands where there is an
+ * addition: a gate first, then the factor, then dropout. Gates read what the first convolution
+ * reads; their parameters are gate.weight and gate.bias. */
 #include "net/residual.h"
 
 #include "net/naming.h"
@@ -54,6 +58,41 @@ static int shortcut(Net *net, const ModelSpec *spec, const Block *block, int x, 
     int zeros = block->channels - net->nodes[x].out.c;
     return net_zero_pad_subsample(net, part(block, "shortcut", 0), x, block->channels,
                                   block->stride, spec->pad_side == PAD_BOTH ? zeros / 2 : 0);
+}
+
+/* ---- how shortcut and residual are mixed ---- */
+
+static bool is_factor(double factor) {
+    return factor != 0 && factor != 1;
+}
+
+static int scaled(Net *net, const char *name, int x, double factor) {
+    return is_factor(factor) ? net_affine(net, name, x, factor, 0) : x;
+}
+
+/* sigmoid(conv1x1(x) + b) of the output's size. */
+static int gate_of(Net *net, const ModelSpec *spec, const Block *block, int x) {
+    int g = net_conv2d(net, part(block, "gate", 0), x, block->channels, 1, block->stride, 0, true);
+    if (g >= 0)
+        net->params[net->nodes[g].bias].start = spec->gate_bias;
+    return net_sigmoid(net, part(block, "gate.sigmoid", 0), g);
+}
+
+/* x: what the gate reads. */
+static int mixed(Net *net, const ModelSpec *spec, const Block *block, int residual, int skip,
+                 int x) {
+    if (spec->gate != GATE_NONE) {
+        int g = gate_of(net, spec, block, x);
+        int rest = net_affine(net, part(block, "gate.rest", 0), g, -1, 1);
+        skip = net_multiply(net, part(block, "shortcut.gated", 0), skip, rest);
+        if (spec->gate == GATE_EXCLUSIVE)
+            residual = net_multiply(net, part(block, "residual.gated", 0), residual, g);
+    }
+    residual = scaled(net, part(block, "residual.scaled", 0), residual, spec->residual_scale);
+    skip = scaled(net, part(block, "shortcut.scaled", 0), skip, spec->shortcut_scale);
+    if (spec->shortcut_dropout > 0)
+        skip = net_dropout(net, part(block, "shortcut.dropout", 0), skip, spec->shortcut_dropout);
+    return net_add(net, part(block, "add", 0), residual, skip);
 }
 
 /* ---- the residual function ---- */
@@ -139,7 +178,7 @@ int residual_block(Net *net, const ModelSpec *spec, const Block *block, int x) {
     else
         y = activated_behind(net, spec, block, x);
     if (y >= 0 && has_shortcut(net, spec, block, x))
-        y = net_add(net, part(block, "add", 0), y, shortcut(net, spec, block, x, activated));
+        y = mixed(net, spec, block, y, shortcut(net, spec, block, x, activated), activated);
     return behind_the_addition(net, spec, block, y);
 }
 
@@ -163,5 +202,12 @@ Status residual_check(const ModelSpec *spec) {
     if (spec->family == FAMILY_PLAIN && spec->activation != ACTIVATION_ORIGINAL)
         return status_fail(STATUS_BAD_INPUT, "activation: plain nets have no addition that it "
                                              "could stand before or after; leave it original");
+    if (spec->family == FAMILY_PLAIN &&
+        (spec->gate || spec->shortcut_dropout > 0 || is_factor(spec->shortcut_scale) ||
+         is_factor(spec->residual_scale)))
+        return status_fail(STATUS_BAD_INPUT,
+                           "%s: plain nets have no addition to gate, scale or "
+                           "drop a part of",
+                           spec->model);
     return STATUS_OK;
 }

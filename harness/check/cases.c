@@ -210,6 +210,10 @@ MODEL_CASE(relu_before_add, RESNET_8, .activation = ACTIVATION_RELU_BEFORE_ADD, 
 MODEL_CASE(relu_preact, RESNET_8, .activation = ACTIVATION_RELU_PREACT, .shortcut = SHORTCUT_B,
            .width = 4)
 MODEL_CASE(full_preact, RESNET_8, .activation = ACTIVATION_FULL_PREACT, .width = 4)
+MODEL_CASE(scaled, RESNET_8, .shortcut_scale = 0.5, .residual_scale = 0.7, .width = 4)
+MODEL_CASE(gate_exclusive, RESNET_8, .gate = GATE_EXCLUSIVE, .width = 4)
+MODEL_CASE(gate_shortcut, RESNET_8, .gate = GATE_SHORTCUT, .shortcut = SHORTCUT_B, .width = 3)
+MODEL_CASE(shortcut_dropout, RESNET_8, .shortcut_dropout = 0.5, .width = 4)
 MODEL_CASE(imagenet_18, RESIDUAL("resnet_imagenet"), .input = {2, 43, 33}, .classes = 5, .width = 2)
 MODEL_CASE(tutorial000, RESIDUAL("tutorial000"), .input = {2, 18, 15}, .classes = 5, .width = 4)
 MODEL_CASE(tutorial001_asis, RESIDUAL("tutorial001"), SMALL, .blocks = {2, {2, 1}},
@@ -317,6 +321,10 @@ static const Case cases[] = {
     {"relu_before_add", 4, 0, relu_before_add},
     {"relu_preact", 4, 2, relu_preact},
     {"full_preact", 4, 0, full_preact},
+    {"scaled", 4, 0, scaled},
+    {"gate_exclusive", 4, 0, gate_exclusive},
+    {"gate_shortcut", 4, 2, gate_shortcut},
+    {"shortcut_dropout", 4, 0, shortcut_dropout},
     {"imagenet_18", 4, 0, imagenet_18},
     {"tutorial000", 4, 0, tutorial000},
     {"tutorial001_asis", 4, 0, tutorial001_asis},

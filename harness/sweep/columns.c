@@ -122,6 +122,17 @@ static const Column independent[] = {
      "original|bn_after_add|relu_before_add|relu_preact|full_preact", NULL, "original",
      "order of batch norm, ReLU and addition in a block: He et al. 2016 (arXiv 1603.05027), Fig. "
      "4 a to e"},
+    {"gate", COLUMN_CHOICE, AT(gate), NO_RANGE, NULL, "none|exclusive|shortcut", NULL, "none",
+     "g = sigmoid(1x1 convolution): exclusive: g times the residual and 1 - g times the shortcut; "
+     "shortcut: 1 - g times the shortcut alone. arXiv 1603.05027, table 1"},
+    {"gate_bias", COLUMN_REAL, AT(gate_bias), -99, 99, NULL, NULL, NULL, "0",
+     "initial bias of the gates"},
+    {"shortcut_scale", COLUMN_REAL, AT(shortcut_scale), 1e-6, 1e6, NULL, NULL, NULL, "1",
+     "constant factor of every shortcut"},
+    {"residual_scale", COLUMN_REAL, AT(residual_scale), 1e-6, 1e6, NULL, NULL, NULL, "1",
+     "constant factor of every residual function"},
+    {"shortcut_dropout", COLUMN_REAL, AT(shortcut_dropout), 0, 0.999999, NULL, NULL, NULL, "0",
+     "dropout on every shortcut with this probability; 0: none"},
     {"blocks", COLUMN_TEXT, AT(blocks), NO_RANGE, NULL, NULL, NULL, "none",
      "tutorial001: blocks of each stage, as '3 3 3'; none: the model's own"},
     {"channels", COLUMN_TEXT, AT(channels), NO_RANGE, NULL, NULL, NULL, "none",
@@ -262,9 +273,11 @@ const Column *columns_find(const char *name) {
 }
 
 bool columns_is_late(const Column *column) {
-    static const char *const late[] = {"resize",     "test_resize", "input_size",
-                                       "last_batch", "activation",  "blocks",
-                                       "channels",   "bottlenecks", "conv"};
+    static const char *const late[] = {"resize",         "test_resize",     "input_size",
+                                       "last_batch",     "activation",      "blocks",
+                                       "channels",       "bottlenecks",     "conv",
+                                       "gate",           "gate_bias",       "shortcut_scale",
+                                       "residual_scale", "shortcut_dropout"};
     for (int i = 0; i < LENGTH(late); i++)
         if (strcmp(column->name, late[i]) == 0)
             return true;

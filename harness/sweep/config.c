@@ -262,6 +262,24 @@ Status config_settle(RunConfig *config) {
     return STATUS_OK;
 }
 
+/* What table 1 of arXiv 1603.05027 does to the two summands of an addition. */
+static Status check_mixing(const RunConfig *config) {
+    const char *set = NULL;
+    if (config->gate == GATE_NONE && config->gate_bias != 0)
+        return status_fail(STATUS_BAD_INPUT, "gate_bias: without a gate there is none; leave it 0");
+    if (config->gate != GATE_NONE)
+        set = "gate";
+    if (config->shortcut_scale != 1)
+        set = "shortcut_scale";
+    if (config->residual_scale != 1)
+        set = "residual_scale";
+    if (config->shortcut_dropout > 0)
+        set = "shortcut_dropout";
+    if (set && config->family == FAMILY_PLAIN)
+        return status_fail(STATUS_BAD_INPUT, "%s: plain nets have no addition; leave it out", set);
+    return STATUS_OK;
+}
+
 static Status check_net(const RunConfig *config) {
     RunConfig settled = *config;
     TRY(config_settle(&settled));
@@ -273,7 +291,7 @@ static Status check_net(const RunConfig *config) {
         (settled.family == FAMILY_PLAIN || settled.shortcut != SHORTCUT_A))
         return status_fail(STATUS_BAD_INPUT,
                            "pad_side: only residual nets with shortcut A pad channels");
-    return STATUS_OK;
+    return check_mixing(config);
 }
 
 static Status check_optimizer(const RunConfig *config) {
@@ -333,6 +351,11 @@ ModelSpec config_model(const RunConfig *config, Shape data, int classes) {
                       .block = (BlockKind)config->block,
                       .bottleneck_stride = (BottleneckStride)config->bottleneck_stride,
                       .activation = (Activation)config->activation,
+                      .gate = (Gate)config->gate,
+                      .gate_bias = config->gate_bias,
+                      .shortcut_scale = config->shortcut_scale,
+                      .residual_scale = config->residual_scale,
+                      .shortcut_dropout = config->shortcut_dropout,
                       .profile = (Profile)config->profile,
                       .first_kernel = (int)config->first_kernel};
     /* sound: config_set() has read each of them */

@@ -50,9 +50,11 @@ typedef struct RunConfig {
     char backend[16], precision[16];
     int64_t threads; /* [auto]: all */
     int64_t profile, first_kernel, bottleneck_stride;
-    int64_t select;                                 /* Select */
-    int64_t conv;                                   /* ConvAlgorithm */
-    int64_t activation;                             /* Activation */
+    int64_t select;     /* Select */
+    int64_t conv;       /* ConvAlgorithm */
+    int64_t activation; /* Activation */
+    int64_t gate;       /* Gate */
+    double gate_bias, shortcut_scale, residual_scale, shortcut_dropout;
     char blocks[64], channels[64], bottlenecks[64]; /* "3 3 3"; "none" */
 } RunConfig;
 

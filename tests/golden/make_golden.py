@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 import nets
 
-SEED, STREAM_TEST = 2015, 5
+SEED, STREAM_TEST, STREAM_DROPOUT = 2015, 5, 6
+DROPOUT_SEED = 0x9E3779B97F4A7C15  # harness/check/rig.h
 BATCH, CLASSES = 6, 10
 SAMPLES = 32  # of a tensor that is not stored whole
 STEPS, RATE, DROP_AT, MOMENTUM, DECAY = 10, 0.05, 5, 0.9, 1e-2
@@ -63,6 +64,47 @@ STAGES_18, STAGES_34, STAGES_50 = (2, 2, 2, 2), (3, 4, 6, 3), (3, 4, 6, 3)
 SMALL, LARGE, MNIST = (3, 9, 8), (3, 43, 33), (1, 13, 12)
 
 
+class PhiloxDropout:
+    """Dropout by the masks of net/dropout.h; `node` is the node's place in `harness show`."""
+
+    def __init__(self, node, probability):
+        self.node, self.probability = node, probability
+        self.step, self.training = 0, True
+
+    def __call__(self, x):
+        if not self.training:
+            return x
+        n, c, h, w = x.shape
+        quads, threshold = (c + 3) // 4, int(self.probability * 4294967296)
+        factor = torch.empty_like(x)
+        for image in range(n):
+            for pixel in range(h * w):
+                for quad in range(quads):
+                    draw = philox(DROPOUT_SEED, (STREAM_DROPOUT + (self.node << 8), self.step, image,
+                                      pixel * quads + quad))
+                    for k in range(4 * quad, min(4 * quad + 4, c)):
+                        kept = draw[k % 4] >= threshold
+                        factor[image, k, pixel // w, pixel % w] = kept / (1 - self.probability)
+        return factor * x
+
+
+class DropoutNet(nets.ResNet):
+    """Its dropouts follow train(), eval() and the step of the training."""
+
+    def __init__(self, nodes, probability, **choices):
+        self.drops = [PhiloxDropout(node, probability) for node in nodes]
+        super().__init__(dropouts=self.drops, **choices)
+
+    def train(self, mode=True):
+        for drop in self.drops:
+            drop.training = mode
+        return super().train(mode)
+
+    def set_step(self, step):
+        for drop in self.drops:
+            drop.step = step
+
+
 class Instance:
     """make() gives the module; shape is that of an image; the optimisers train it; tensors of at most
     `whole` values are stored whole.
@@ -94,6 +136,11 @@ INSTANCES = {
     "relu_before_add": resnet(**CIFAR, shortcut="A", order="relu_before_add"),
     "relu_preact": resnet(**CIFAR, shortcut="B", order="relu_preact"),
     "full_preact": resnet(**CIFAR, shortcut="A", order="full_preact"),
+    "scaled": resnet(**CIFAR, shortcut="A", scales=(0.5, 0.7)),
+    "gate_exclusive": resnet(**CIFAR, shortcut="A", gate="exclusive"),
+    "gate_shortcut": resnet(**CIFAR, shortcut="B", gate="shortcut"),
+    "shortcut_dropout": Instance(
+        lambda: DropoutNet((9, 18, 27), 0.5, **CIFAR, shortcut="A")),
     "bottleneck11": resnet(**BOTTLENECKS),
     "bottleneck11_preact": resnet(**BOTTLENECKS, order="full_preact"),
     "imagenet18_A": resnet(LARGE, **IMAGENET, blocks=STAGES_18, width=2, shortcut="A"),
@@ -199,6 +246,8 @@ def train(instance, optimizer):
     for step in range(STEPS):
         for p in net.parameters():
             p.grad = None
+        if isinstance(net, DropoutNet):
+            net.set_step(step)
         loss = F.cross_entropy(net(x), t)
         loss.backward()
         rate = instance.rate * (0.1 if optimizer == "adam" else 1)

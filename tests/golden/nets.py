@@ -28,8 +28,11 @@ class Unit(nn.Module):
     """A residual unit: basic (inner None) or bottleneck, any shortcut, any order of activation."""
 
     def __init__(self, cin, cout, stride, inner=None, shortcut="A", order="original",
-                 stride_at="1x1", first=False):
+                 stride_at="1x1", first=False, gate=None, scales=(1, 1), dropout=None):
         super().__init__()
+        self.gate_kind, self.scales, self.dropout = gate, scales, dropout
+        if gate:
+            self.gate = nn.Conv2d(cin, cout, 1, stride)
         if inner is None:
             plan = [(cin, cout, 3, stride), (cout, cout, 3, 1)]
         else:
@@ -62,6 +65,16 @@ class Unit(nn.Module):
             return x
         return self.pad(x) if self.kind == "pad" else self.downsample(activated)
 
+    def add(self, residual, x, activated):
+        """The addition, with what He et al. 2016, table 1, does to its summands."""
+        skip = self.skip(x, activated)
+        if self.gate_kind:
+            g = torch.sigmoid(self.gate(activated))
+            skip = (1 - g) * skip
+            residual = g * residual if self.gate_kind == "exclusive" else residual
+        skip = self.scales[0] * skip
+        return self.scales[1] * residual + (self.dropout(skip) if self.dropout else skip)
+
     def conv(self, i, x):
         return getattr(self, f"conv{i}")(x)
 
@@ -75,12 +88,12 @@ class Unit(nn.Module):
         for i in range(1, self.count):
             y = F.relu(self.bn(i, self.conv(i, y)))
         last = self.count
-        y, skip = self.conv(last, y), self.skip(x, x)
+        y = self.conv(last, y)
         if self.order == "bn_after_add":
-            return F.relu(self.bn(last, y + skip))
+            return F.relu(self.bn(last, self.add(y, x, x)))
         if self.order == "relu_before_add":
-            return F.relu(self.bn(last, y)) + skip
-        return F.relu(self.bn(last, y) + skip)
+            return self.add(F.relu(self.bn(last, y)), x, x)
+        return F.relu(self.add(self.bn(last, y), x, x))
 
     def forward_preact(self, x):
         full = self.order == "full_preact"
@@ -92,14 +105,14 @@ class Unit(nn.Module):
             y = self.conv(i, F.relu(self.bn(i if full else i - 1, y)))
         if not full:
             y = self.bn(self.count, y)
-        return y + self.skip(x, activated)
+        return self.add(y, x, activated)
 
 
 class ResNet(nn.Module):
     """The nets of He et al. 2015 for small images (stem 3x3) and for ImageNet (7x7, max-pool)."""
 
     def __init__(self, blocks, width, cin=3, classes=10, bottleneck=False, imagenet=False,
-                 order="original", **unit):
+                 order="original", dropouts=None, **unit):
         super().__init__()
         self.conv1 = conv(cin, width, 7 if imagenet else 3, 2 if imagenet else 1)
         self.bn1 = nn.BatchNorm2d(width)
@@ -113,7 +126,8 @@ class ResNet(nn.Module):
             for i in range(count):
                 units.append(Unit(channels, out, 2 if s > 0 and i == 0 else 1,
                                   inner if bottleneck else None, order=order,
-                                  first=s == 0 and i == 0, **unit))
+                                  first=s == 0 and i == 0,
+                                  dropout=dropouts[s] if dropouts else None, **unit))
                 channels = out
             setattr(self, f"layer{s + 1}", nn.Sequential(*units))
         self.order = order

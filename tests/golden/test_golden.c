@@ -187,6 +187,7 @@ static void check_training(const Model *model, const char *name, Optimizer optim
     float losses[STEPS], logits[BATCH * CLASSES];
     for (int step = 0; step < STEPS; step++) {
         Metrics metrics;
+        batch.step = step;
         OK(program_train_step(b.program, &batch, step < DROP_AT ? rate : 0.1 * rate));
         OK(program_metrics(b.program, &metrics));
         losses[step] = (float)(metrics.loss_sum / BATCH);
@@ -271,6 +272,10 @@ static Model models[] = {
      0,
      {CIFAR(8), .shortcut = SHORTCUT_B, .activation = ACTIVATION_RELU_PREACT}},
     {"full_preact", CAFFE, 0, {CIFAR(8), .activation = ACTIVATION_FULL_PREACT}},
+    {"scaled", CAFFE, 0, {CIFAR(8), .shortcut_scale = 0.5, .residual_scale = 0.7}},
+    {"gate_exclusive", CAFFE, 0, {CIFAR(8), .gate = GATE_EXCLUSIVE}},
+    {"gate_shortcut", CAFFE, 0, {CIFAR(8), .shortcut = SHORTCUT_B, .gate = GATE_SHORTCUT}},
+    {"shortcut_dropout", CAFFE, 0, {CIFAR(8), .shortcut_dropout = 0.5}},
     {"bottleneck11", CAFFE, 0, {CIFAR(11), .block = BLOCK_BOTTLENECK}},
     {"bottleneck11_preact",
      CAFFE,

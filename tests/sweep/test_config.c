@@ -57,6 +57,11 @@ static const char *const agreed[] = {"model",
                                      "bottleneck_stride",
                                      "select",
                                      "activation",
+                                     "gate",
+                                     "gate_bias",
+                                     "shortcut_scale",
+                                     "residual_scale",
+                                     "shortcut_dropout",
                                      "blocks",
                                      "channels",
                                      "bottlenecks",
@@ -248,6 +253,12 @@ static void combinations(void **state) {
     impossible("model=resnet_imagenet,activation=full_preact", "activation:");
     impossible("first_kernel=7", "first_kernel:");
     impossible("profile=asis", "profile:");
+    impossible("gate_bias=-1", "gate_bias:");
+    impossible("family=plain,residual_scale=0.5", "residual_scale:");
+    impossible("family=plain,gate=exclusive", "gate:");
+    impossible("model=tutorial004,gate=shortcut", "gate:");
+    impossible("model=tutorial004,shortcut_scale=0.5", "shortcut_scale:");
+    impossible("model=resnet_imagenet,shortcut_dropout=0.5", "shortcut_dropout:");
     impossible("blocks=3 3 3", "blocks:");
     impossible("optimizer=adam,nesterov=1", "nesterov:");
     impossible("optimizer=adam,sgd_form=torch", "sgd_form:");
@@ -336,6 +347,7 @@ static void choices_follow_the_enums(void **state) {
         {"profile", PROFILE_AUTO, PROFILE_FIXED, "auto", "fixed"},
         {"bottleneck_stride", BOTTLENECK_STRIDE_AUTO, BOTTLENECK_STRIDE_3X3, "auto", "3x3"},
         {"conv", CONV_ALGORITHM_DIRECT, CONV_ALGORITHM_WINOGRAD, "direct", "winograd"},
+        {"gate", GATE_NONE, GATE_SHORTCUT, "none", "shortcut"},
         {"activation", ACTIVATION_ORIGINAL, ACTIVATION_FULL_PREACT, "original", "full_preact"},
         {"pad_side", PAD_APPEND, PAD_BOTH, "append", "both"},
         {"normalize", NORMALIZE_PIXEL, NORMALIZE_SCALE, "pixel", "scale"},

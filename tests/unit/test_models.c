@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "net/cost.h"
+#include "net/init.h"
 #include "net/models.h"
 
 static const char *counts_csv;
@@ -208,6 +209,37 @@ static void pre_activation_ends_as_it_should(void **state) {
     net_destroy(net);
 }
 
+static void assert_starts(const Net *net, const char *name, InitKind kind, bool at_bias) {
+    int id = net_find_param(net, name);
+    assert_true(id >= 0);
+    float *values = malloc(net->params[id].count * sizeof *values);
+    init_param(net, id, kind, 1, values);
+    for (size_t i = 0; i < net->params[id].count; i++)
+        assert_int_equal(values[i] == -3, at_bias);
+    free(values);
+}
+
+/* A gate's bias starts where it is told, under every initialisation. */
+static void gates_start_at_their_bias(void **state) {
+    (void)state;
+    ModelSpec spec = model_default();
+    Net *net;
+    spec.gate = GATE_SHORTCUT;
+    spec.gate_bias = -3;
+    assert_int_equal(model_build(&spec, &net), STATUS_OK);
+    assert_starts(net, "layer1.0.gate.bias", INIT_HE_FAN_IN, true);
+    assert_starts(net, "layer3.2.gate.bias", INIT_TORCH, true);
+    assert_starts(net, "layer3.2.gate.weight", INIT_TORCH, false);
+    assert_starts(net, "fc.bias", INIT_TORCH, false);
+    assert_int_equal(count_ops(net, OP_MULTIPLY), 9);
+    assert_int_equal(count_ops(net, OP_SIGMOID), 9);
+    net_destroy(net);
+    spec.gate = GATE_EXCLUSIVE;
+    assert_int_equal(model_build(&spec, &net), STATUS_OK);
+    assert_int_equal(count_ops(net, OP_MULTIPLY), 18);
+    net_destroy(net);
+}
+
 static void depth_counts_the_weighted_layers(void **state) {
     (void)state;
     Net *net = built(FAMILY_PLAIN, 56, SHORTCUT_A, PAD_APPEND);
@@ -274,6 +306,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(plain_and_option_a_are_equal_elsewhere_too),
         cmocka_unit_test(bottlenecks_have_the_stated_sizes),
         cmocka_unit_test(pre_activation_ends_as_it_should),
+        cmocka_unit_test(gates_start_at_their_bias),
         cmocka_unit_test(depth_counts_the_weighted_layers),
         cmocka_unit_test(strides_stand_in_the_first_convolution_of_stages_2_and_3),
         cmocka_unit_test(zeros_stand_where_pad_side_says),
