@@ -60,35 +60,92 @@ static bool is_or_missing(const CsvTable *csv, int row, const char *column, cons
     return csv_column(csv, column) < 0 || cell_is(csv, row, column, text);
 }
 
-/* The nets of the table are the paper's: any other width, block or model has no counterpart. */
+/* The nets of the table are the papers': any other width or model has no counterpart. */
 static bool is_papers_net(const Results *results, int row) {
     const CsvTable *csv = &results->runs_csv;
-    return cell_is(csv, row, "model", "resnet_cifar") && is_or_missing(csv, row, "width", "16") &&
-           is_or_missing(csv, row, "block", "basic");
+    return cell_is(csv, row, "model", "resnet_cifar") && is_or_missing(csv, row, "width", "16");
+}
+
+/* A column's number; `standard` where the file lacks it. */
+static double number_or(const Results *results, int row, const char *column, double standard) {
+    const char *text = run_text(results, row, column);
+    return *text ? strtod(text, NULL) : standard;
+}
+
+/* What He et al. 2016 (arXiv 1603.05027) call a run's departures from the original block; "": none.
+ * Two at once have no name there: "?". */
+static void departure_name(const Results *results, int row, char *name, size_t size) {
+    static const char *const orders[][2] = {{"bn_after_add", "BN after addition"},
+                                            {"relu_before_add", "ReLU before addition"},
+                                            {"relu_preact", "ReLU-only pre-activation"},
+                                            {"full_preact", "full pre-activation"}};
+    const char *activation = run_text(results, row, "activation");
+    const char *gate = run_text(results, row, "gate");
+    double bias = number_or(results, row, "gate_bias", 0);
+    double shortcut = number_or(results, row, "shortcut_scale", 1);
+    double residual = number_or(results, row, "residual_scale", 1);
+    double dropout = number_or(results, row, "shortcut_dropout", 0);
+    int departures = 0;
+    name[0] = '\0';
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++)
+        if (strcmp(activation, orders[i][0]) == 0 && ++departures)
+            snprintf(name, size, "%s", orders[i][1]);
+    if ((strcmp(gate, "exclusive") == 0 || strcmp(gate, "shortcut") == 0) && ++departures)
+        snprintf(name, size, "%s gating b=%g", *gate == 'e' ? "exclusive" : "shortcut-only", bias);
+    if ((shortcut != 1 || residual != 1) && ++departures)
+        snprintf(name, size, "constant scaling %g/%g", shortcut, residual);
+    if (dropout > 0 && ++departures)
+        snprintf(name, size, "dropout shortcut %g", dropout);
+    if (departures > 1)
+        snprintf(name, size, "?");
+}
+
+/* The row of the table for a net whose shortcut is called `shortcut` there; -1: none has a value.
+ */
+static int find_row(const CsvTable *reference, const Results *results, int row,
+                    const char *shortcut, const char *metric) {
+    for (int r = 0; r < reference->rows; r++)
+        if (cell_is(reference, r, "dataset", run_text(results, row, "dataset")) &&
+            cell_is(reference, r, "model", run_text(results, row, "family")) &&
+            cell_is(reference, r, "depth", run_text(results, row, "depth")) &&
+            cell_is(reference, r, "shortcut", shortcut) &&
+            cell_is(reference, r, "metric", metric) && !cell_is(reference, r, "value", ""))
+            return r;
+    return -1;
+}
+
+/* The same net goes by several names: A is "original" in the later paper, C its 1x1 convolutions.
+ */
+static int find_names(const CsvTable *reference, const Results *results, int row,
+                      const char *metric) {
+    const char *shortcut = run_text(results, row, "shortcut");
+    bool bottlenecks = strcmp(run_text(results, row, "block"), "bottleneck") == 0;
+    char departure[64];
+    int found = -1;
+    departure_name(results, row, departure, sizeof departure);
+    if (departure[0])
+        return find_row(reference, results, row, departure, metric);
+    if (strcmp(run_text(results, row, "family"), "plain") == 0)
+        return find_row(reference, results, row, "none", metric);
+    if (!bottlenecks)
+        found = find_row(reference, results, row, shortcut, metric);
+    if (found < 0 && strcmp(shortcut, bottlenecks ? "B" : "A") == 0)
+        found = find_row(reference, results, row, "original", metric);
+    if (found < 0 && strcmp(shortcut, "C") == 0)
+        found = find_row(reference, results, row, "1x1 conv shortcut", metric);
+    return found;
 }
 
 PaperValue reference_find(const CsvTable *reference, const Results *results, int row,
                           const char *metric) {
-    PaperValue none = {.value = NAN, .spread = NAN, .source = "", .table = "", .note = ""};
-    const char *family = run_text(results, row, "family");
-    const char *shortcut =
-        strcmp(family, "plain") == 0 ? "none" : run_text(results, row, "shortcut");
-    if (!is_papers_net(results, row))
-        return none;
-    for (int r = 0; r < reference->rows; r++) {
-        if (!cell_is(reference, r, "dataset", run_text(results, row, "dataset")) ||
-            !cell_is(reference, r, "model", family) ||
-            !cell_is(reference, r, "depth", run_text(results, row, "depth")) ||
-            !cell_is(reference, r, "shortcut", shortcut) ||
-            !cell_is(reference, r, "metric", metric) || cell_is(reference, r, "value", ""))
-            continue;
-        return (PaperValue){.value = cell_value(reference, r, "value"),
-                            .spread = cell_value(reference, r, "spread"),
-                            .source = csv_get(reference, r, "source"),
-                            .table = csv_get(reference, r, "table"),
-                            .note = csv_get(reference, r, "note")};
-    }
-    return none;
+    int r = is_papers_net(results, row) ? find_names(reference, results, row, metric) : -1;
+    if (r < 0)
+        return (PaperValue){.value = NAN, .spread = NAN, .source = "", .table = "", .note = ""};
+    return (PaperValue){.value = cell_value(reference, r, "value"),
+                        .spread = cell_value(reference, r, "spread"),
+                        .source = csv_get(reference, r, "source"),
+                        .table = csv_get(reference, r, "table"),
+                        .note = csv_get(reference, r, "note")};
 }
 
 static void append(char *text, size_t size, const char *more) {

@@ -149,12 +149,45 @@ static void broken_files_are_named(void **state) {
     assert_contains(status_message(), "/nonexistent/folder");
 }
 
+/* Every kind of block has the number that its paper gives it, and a mixture has none. */
+static void each_block_has_its_own_number(void **state) {
+    (void)state;
+    static const char runs[] =
+        "model,family,depth,shortcut,block,width,dataset,activation,gate,gate_bias,shortcut_scale,"
+        "residual_scale,shortcut_dropout,seed,key,status,test_error_pct\n"
+        "resnet_cifar,resnet,110,A,basic,16,cifar10,full_preact,none,0,1,1,0,1,a,done,7\n"
+        "resnet_cifar,resnet,110,A,basic,16,cifar10,original,exclusive,-6,1,1,0,1,b,done,7\n"
+        "resnet_cifar,resnet,110,A,basic,16,cifar10,original,shortcut,0,1,1,0,1,c,done,7\n"
+        "resnet_cifar,resnet,110,A,basic,16,cifar10,original,none,0,0.5,0.5,0,1,d,done,7\n"
+        "resnet_cifar,resnet,110,C,basic,16,cifar10,original,none,0,1,1,0,1,e,done,7\n"
+        "resnet_cifar,resnet,164,B,bottleneck,16,cifar10,original,none,0,1,1,0,1,f,done,7\n"
+        "resnet_cifar,resnet,164,B,bottleneck,16,cifar10,relu_preact,none,0,1,1,0,1,g,done,7\n"
+        "resnet_cifar,resnet,110,A,basic,16,cifar10,full_preact,exclusive,-6,1,1,0,1,h,done,7\n";
+    static const char *const values[] = {"6.37",  "8.7",  "12.86", "12.35",
+                                         "12.22", "5.93", "5.91",  ""};
+    char path[512];
+    const char *folder = fixture_folder("blocks", runs, "key,iteration\na,1\n");
+    CsvTable table;
+    int found = 0;
+    if (report_write(folder) != STATUS_OK)
+        fail_msg("%s", status_message());
+    snprintf(path, sizeof path, "%s/table.csv", folder);
+    assert_int_equal(csv_read(path, &table), STATUS_OK);
+    assert_int_equal(table.rows, 8);
+    for (int row = 0; row < table.rows; row++)
+        for (int i = 0; i < 8; i++)
+            found += strcmp(csv_get(&table, row, "paper_test_error_pct"), values[i]) == 0;
+    assert_int_equal(found, 8);
+    csv_table_free(&table);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_cell_by_cell),
         cmocka_unit_test(markdown_says_what_differs),
         cmocka_unit_test(short_table_is_aligned),
         cmocka_unit_test(broken_files_are_named),
+        cmocka_unit_test(each_block_has_its_own_number),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
