@@ -1,6 +1,6 @@
 /* What must hold of the networks by theory, on any backend: a bias in front of a batch norm has no
  * gradient; with its residual functions at zero a residual net is the chain of its shortcuts; the
- * deepest nets take a step. usage: test_networks BACKEND [GOLDEN [deep]] */
+ * deepest nets take a step. usage: test_networks BACKEND */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,24 +196,20 @@ static void resnet_1202_takes_a_step(void **state) {
 
 int main(int argc, char **argv) {
     if (argc < 2) {
-        fprintf(stderr, "usage: test_networks BACKEND [GOLDEN [deep]]\n");
+        fprintf(stderr, "usage: test_networks BACKEND\n");
         return 2;
     }
     backend_name = argv[1];
     if (backend_is_missing(backend_name))
         return TEST_SKIPPED;
-    const struct CMUnitTest theory[] = {
+    const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bias_before_batch_norm_has_no_gradient),
         cmocka_unit_test(without_residual_functions_shortcuts_are_left),
         cmocka_unit_test(resnet_110_takes_a_step),
-    };
-    const struct CMUnitTest deep[] = {
         cmocka_unit_test(resnet_164_takes_a_step),
         cmocka_unit_test(resnet_1202_takes_a_step),
     };
-    if (argc > 3 && strcmp(argv[3], "deep") == 0)
-        return !!cmocka_run_group_tests(deep, NULL, NULL);
-    /* 110 layers of naive loops, or of the software GPU, take minutes. */
-    size_t count = strcmp(backend_name, "cpu") == 0 ? 3 : 2;
-    return !!_cmocka_run_group_tests("networks", theory, count, NULL, NULL);
+    /* The deep nets take minutes in naive loops and on the software GPU. */
+    size_t count = strcmp(backend_name, "cpu") == 0 ? sizeof tests / sizeof tests[0] : 2;
+    return !!_cmocka_run_group_tests("networks", tests, count, NULL, NULL);
 }
