@@ -106,13 +106,11 @@ static Status graph_create(Search *s) {
     return descriptor_finish(&graph, &s->graph);
 }
 
-static void search_close(Search *s) {
-    descriptor_destroy(&s->graph);
-    descriptor_destroy(&s->operation);
-    descriptor_destroy(&s->conv);
-    descriptor_destroy(&s->y);
-    descriptor_destroy(&s->w);
-    descriptor_destroy(&s->x);
+/* The plan keeps them: nowhere is it said that they may go before it. */
+static void search_close(Search *s, ConvPlan *plan) {
+    const Descriptor parts[] = {s->graph, s->operation, s->conv, s->y, s->w, s->x};
+    for (int i = 0; i < CONV_PARTS - 1; i++)
+        plan->parts[i + 1] = parts[i];
 }
 
 /* ---- candidates ---- */
@@ -271,7 +269,7 @@ static Status try_plan(const Search *s, Descriptor config, ConvPlan *plan, bool 
 }
 
 /* Walks one list. tensor_cores: take only engines that have them. *rank counts candidates seen. */
-static Status search_list(const Search *s, const Candidates *c, bool tensor_cores, int *rank,
+static Status search_list(const Search *s, Candidates *c, bool tensor_cores, int *rank,
                           ConvPlan *plan, bool *found) {
     *found = false;
     for (int i = 0; i < c->count && !*found; i++, (*rank)++) {
@@ -282,10 +280,12 @@ static Status search_list(const Search *s, const Candidates *c, bool tensor_core
         TRY(try_plan(s, c->config[i], plan, found));
         if (!*found)
             continue;
+        plan->parts[0] = c->config[i];
+        c->config[i] = NULL; /* the plan's now */
         plan->engine = facts.index;
         plan->tensor_cores = facts.tensor_cores;
         plan->rank = *rank;
-        TRY(read_knobs(c->config[i], s->what, plan->knobs, sizeof plan->knobs));
+        TRY(read_knobs(plan->parts[0], s->what, plan->knobs, sizeof plan->knobs));
     }
     return STATUS_OK;
 }
@@ -320,7 +320,7 @@ Status conv_plan_create(ConvPlan *plan, const ConvProblem *problem, cudnnHandle_
     Status status = graph_create(&search);
     if (status == STATUS_OK)
         status = search_all(&search, plan, &found);
-    search_close(&search);
+    search_close(&search, plan);
     if (status == STATUS_OK && !found)
         status = status_fail(STATUS_BACKEND,
                              "%s: cuDNN %zu offers no deterministic engine for this precision; "
@@ -333,6 +333,8 @@ Status conv_plan_create(ConvPlan *plan, const ConvProblem *problem, cudnnHandle_
 
 void conv_plan_destroy(ConvPlan *plan) {
     descriptor_destroy(&plan->plan);
+    for (int i = 0; i < CONV_PARTS; i++)
+        descriptor_destroy(&plan->parts[i]);
 }
 
 const char *conv_direction_name(ConvDirection direction) {

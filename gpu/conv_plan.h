@@ -29,11 +29,12 @@ typedef struct ConvProblem {
     Window window;
 } ConvProblem;
 
-enum { CONV_KNOBS_TEXT = 96 };
+enum { CONV_KNOBS_TEXT = 96, CONV_PARTS = 7 };
 
 typedef struct ConvPlan {
     ConvProblem problem;
     Descriptor plan;
+    Descriptor parts[CONV_PARTS]; /* what it was made from lives as long as it */
     int64_t workspace; /* bytes */
     /* What was chosen: for provenance. */
     int64_t engine;

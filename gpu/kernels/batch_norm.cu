@@ -51,7 +51,7 @@ __device__ inline void finish_statistics(const NormStatistics &a, const Cut &cut
                 continue;
             double away = totals.sum[0] / M, mean, var = totals.sum[1] / M - away * away;
             var = var > 0 || var != var ? var : 0;
-            mean = a.first_value[(size_t)g * C + c] + away;
+            mean = from_other_block(a.first_value + (size_t)g * C + c) + away;
             a.mean[(size_t)g * C + c] = (float)mean;
             a.inverse[(size_t)g * C + c] = (float)(1 / sqrt(var + BN_EPS));
             running_mean += mean / groups;

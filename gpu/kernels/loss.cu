@@ -78,8 +78,8 @@ __device__ inline void add_metrics(const LossArgs &a) {
     double sum = 0;
     unsigned wrong = 0;
     for (int n = threadIdx.x; n < a.control->count; n += THREADS) {
-        sum += a.image_loss[n];
-        wrong += a.wrong[n];
+        sum += from_other_block(a.image_loss + n);
+        wrong += from_other_block(a.wrong + n);
     }
     sums[threadIdx.x] = sum;
     errors[threadIdx.x] = wrong;

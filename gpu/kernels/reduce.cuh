@@ -95,7 +95,8 @@ __device__ inline Totals sum_chunks(const float *partial, int chunks, int channe
     for (int k = 0; k < SUMS; k++) {
         double sum = 0;
         for (int chunk = helper; chunk < chunks && helper < helpers; chunk += helpers)
-            sum += partial[((size_t)chunk * SUMS + k) * channels + totals.channel];
+            sum +=
+                from_other_block(partial + ((size_t)chunk * SUMS + k) * channels + totals.channel);
         shared[threadIdx.x] = sum;
         __syncthreads();
         for (int h = 1; h < helpers && totals.leader; h++)

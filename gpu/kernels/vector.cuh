@@ -95,6 +95,11 @@ inline unsigned vector_blocks(size_t n) {
     return (unsigned)((n / VECTOR + THREADS - 1) / THREADS);
 }
 
+/* What another block of this launch has written: never from this processor's own cache. */
+template <typename T> __device__ inline T from_other_block(const T *p) {
+    return *(const volatile T *)p;
+}
+
 /* True for all threads of the block that is the last of `blocks` to arrive here; what the others
  * wrote before is then visible. The counter is 0 again afterwards. */
 __device__ inline bool last_block(unsigned *counter, unsigned blocks) {
