@@ -57,16 +57,6 @@ static Status plan_relu_backward(GpuProgram *program, int node) {
 
 const GpuOp gpu_relu = {plan_relu, plan_relu_backward};
 
-static Status run_add(GpuProgram *program, const Step *step) {
-    Status status = STATUS_OK;
-    CUDA_CHECK(add_forward(stream_of(program, step), program->half, step_buffer(program, step, 0),
-                           step_buffer(program, step, 1), step_buffer(program, step, 2),
-                           batch_elements(program, shape_of(program, step->node))),
-               name_of(program, step));
-out:
-    return status;
-}
-
 /* buf: 0 y, 1 a, 2 b. */
 static Status plan_pair(GpuProgram *program, int node, StepFn run, const char *name) {
     const int *inputs = node_of(program, node)->inputs;
@@ -79,7 +69,7 @@ static Status plan_pair(GpuProgram *program, int node, StepFn run, const char *n
 }
 
 static Status plan_add(GpuProgram *program, int node) {
-    return plan_pair(program, node, run_add, "add forward");
+    return plan_pair(program, node, gpu_run_sum, "add forward");
 }
 
 /* Both inputs get the gradient as it is: no buffer is written over, so they may share it. */

@@ -105,7 +105,7 @@ void gpu_plan_workspace(GpuProgram *program, Lane lane, size_t bytes) {
 
 /* ---- gradients ---- */
 
-static Status run_sum(GpuProgram *program, const Step *step) {
+Status gpu_run_sum(GpuProgram *program, const Step *step) {
     Status status = STATUS_OK;
     CUDA_CHECK(add_forward(stream_of(program, step), program->half, step_buffer(program, step, 0),
                            step_buffer(program, step, 1), step_buffer(program, step, 2),
@@ -121,7 +121,7 @@ int gpu_plan_gradient(GpuProgram *program, int node) {
         return NONE;
     if (gradient->parts == 2) {
         int sum = gpu_plan_activation(program, shape_of(program, node), program->half);
-        gpu_plan_step(program, (Step){.run = run_sum,
+        gpu_plan_step(program, (Step){.run = gpu_run_sum,
                                       .name = "gradient sum",
                                       .node = node,
                                       .buf = {sum, gradient->part[0], gradient->part[1], NONE, NONE,

@@ -31,6 +31,9 @@ void gpu_plan_contribute(GpuProgram *program, int node, int buffer);
 /* The node's gradient as one buffer; NONE when nothing downstream reaches the loss. */
 int gpu_plan_gradient(GpuProgram *program, int node);
 
+/* A step that writes buf[0] = buf[1] + buf[2], all of the node's shape. */
+Status gpu_run_sum(GpuProgram *program, const Step *step);
+
 /* Offsets for all buffers, then the memory. */
 Status gpu_plan_layout(GpuProgram *program);
 
