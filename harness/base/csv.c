@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char byte_order_mark[] = "\xEF\xBB\xBF";
+
 /* What the callbacks of libcsv need: the row being read and where the reader stands. */
 typedef struct Reader {
     CsvTable *table;
@@ -230,7 +232,7 @@ Status csv_read(const char *path, CsvTable *table) {
         goto out;
     }
     parser_made = true;
-    bom = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    bom = size >= 3 && memcmp(text, byte_order_mark, 3) == 0 ? 3 : 0;
     CHECK(parse(&reader, &parser, text + bom, size - bom));
     if (!table->header)
         status = status_fail(STATUS_BAD_INPUT,
@@ -283,7 +285,9 @@ const char *csv_get(const CsvTable *table, int row, const char *column) {
 void csv_put(FILE *file, const char *text) {
     size_t length = strlen(text);
     bool blank = length && (strchr(" \t", text[0]) || strchr(" \t", text[length - 1]));
-    if (!blank && text[0] != '#' && !strpbrk(text, ",\"\r\n")) {
+    bool mark =
+        strncmp(text, byte_order_mark, 3) == 0; /* would be dropped from a file's first cell */
+    if (!blank && !mark && text[0] != '#' && !strpbrk(text, ",\"\r\n")) {
         fputs(text, file);
         return;
     }

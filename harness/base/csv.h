@@ -30,7 +30,7 @@ int csv_column(const CsvTable *table, const char *name);
 const char *csv_get(const CsvTable *table, int row, const char *column);
 
 /* Writes one cell, quoted where it must be (comma, quote, line break, surrounding blank, leading
- * '#'). */
+ * '#' or byte order mark). */
 void csv_put(FILE *file, const char *text);
 
 #endif
