@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "harness/train/sampler.h"
+
 Status evaluate(Program *program, const Dataset *data, const int32_t *indices, int count,
                 Evaluation *evaluation) {
     return evaluate_each(program, data, indices, count, NULL, NULL, evaluation);
@@ -22,8 +24,8 @@ Status evaluate_each(Program *program, const Dataset *data, const int32_t *indic
         batch.count = count - first < most ? count - first : most;
         for (int i = 0; i < batch.count; i++)
             samples[i] = (Sample){.index = indices[first + i],
-                                  .dy = (int16_t)((image.h - input.h) / 2),
-                                  .dx = (int16_t)((image.w - input.w) / 2)};
+                                  .dy = (int16_t)crop_centre(image.h, input.h),
+                                  .dx = (int16_t)crop_centre(image.w, input.w)};
         CHECK(program_forward(program, &batch));
         if (each)
             CHECK(each(context, program, &batch));

@@ -11,6 +11,11 @@ double last_batch_steps(LastBatch last, int count, int batch) {
     return last == LAST_BATCH_KEEP ? (count + batch - 1) / batch : count / batch;
 }
 
+int crop_centre(int image, int input) {
+    int more = image - input;
+    return more / 2 + (more % 4 == 3);
+}
+
 struct Sampler {
     SamplerSpec spec;
     int64_t epoch;  /* whose order is in `order`; -1: none yet */

@@ -24,6 +24,10 @@ typedef enum LastBatch {
 /* Batches of an epoch; not whole when epochs are laid end to end. */
 double last_batch_steps(LastBatch last, int count, int batch);
 
+/* The first row (or column) of an image's middle that is as wide as the net's input, rounded as
+ * torchvision's CenterCrop rounds: a half to the even side. Negative where the image is smaller. */
+int crop_centre(int image, int input);
+
 typedef struct SamplerSpec {
     const int32_t *indices; /* the training images; borrowed */
     int count;
@@ -31,7 +35,7 @@ typedef struct SamplerSpec {
     uint64_t seed;
     LastBatch last;
     bool shuffle;    /* false: the order of indices */
-    int crop_centre; /* of the offsets dy, dx: half of what an image is larger than the input */
+    int crop_centre; /* of the offsets dy, dx: crop_centre() */
     int crop_pad;    /* offsets uniform within crop_centre +- crop_pad; 0: no random crop */
     bool flip;       /* mirrored with probability 1/2 */
 } SamplerSpec;

@@ -104,7 +104,7 @@ static Status set_up(Run *run, Backend *backend) {
                            .seed = spec->seed,
                            .last = spec->last_batch,
                            .shuffle = spec->shuffle,
-                           .crop_centre = (size - run->net->nodes[0].out.h) / 2,
+                           .crop_centre = crop_centre(size, run->net->nodes[0].out.h),
                            .crop_pad = spec->crop_pad,
                            .flip = spec->flip};
     run->samples = calloc((size_t)spec->batch, sizeof *run->samples);

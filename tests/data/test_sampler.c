@@ -343,6 +343,15 @@ static void last_batches_are_kept_or_dropped(void **state) {
     assert_int_equal(sampler_create(&spec, &sampler), STATUS_BAD_INPUT);
 }
 
+/* What torchvision 0.29 gives, Python's round() of a half and all. */
+static void the_middle_is_torchvisions(void **state) {
+    (void)state;
+    const int wants[] = {-4, -3, -3, -2, -2, -1, -1, 0, 0, 0, 1, 2, 2, 2, 3, 4, 4, 4};
+    for (int image = 0; image < 18; image++)
+        assert_int_equal(crop_centre(image + 24, 32), wants[image]);
+    assert_int_equal(crop_centre(256, 224), 16);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_image_once_per_epoch),
@@ -360,6 +369,7 @@ int main(void) {
         cmocka_unit_test(test_epoch),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(last_batches_are_kept_or_dropped),
+        cmocka_unit_test(the_middle_is_torchvisions),
     };
     return !!cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Weights between ResLab and PyTorch, both ways, through files.
 
-    python3 tests/golden/exchange_weights.py HARNESS     (Debian: python3-torch)
+    python3 tests/golden/exchange_weights.py HARNESS     (python3-torch of Debian, or PyPI's torch)
 
 For each net: what the program wrote goes into the PyTorch model by load_state_dict(strict=True) and
 gives the same logits; what PyTorch wrote gives the program the same logits; and a training of both
@@ -32,7 +32,7 @@ try:
 except ImportError:
     load_file = save_file = None
 
-SIDE, TRAIN, TEST, BATCH, STEPS = 28, 40, 20, 10, 6
+SIDE, TRAIN, TEST, BATCH, STEPS = 28, 20, 10, 8, 4
 RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-3
 TOLERANCE = 1e-5  # of the largest value: files hold float32, CSV nine digits, the rest is double
 
@@ -58,6 +58,10 @@ NETS = [
     cifar(SMALL + "shortcut=C", shortcut="C"),
     cifar(SMALL + "shortcut=3x3", shortcut="3x3"),
     cifar(SMALL + "shortcut=transition", shortcut="transition"),
+    cifar(SMALL + "shortcut=A,shortcut_scale=0.5,residual_scale=0.7", shortcut="A",
+          scales=(0.5, 0.7)),
+    cifar(SMALL + "shortcut=A,gate=exclusive", shortcut="A", gate="exclusive"),
+    cifar(SMALL + "shortcut=B,gate=shortcut", shortcut="B", gate="shortcut"),
     cifar(SMALL + "shortcut=B,activation=bn_after_add", shortcut="B", order="bn_after_add"),
     cifar(SMALL + "shortcut=A,activation=relu_before_add", shortcut="A", order="relu_before_add"),
     cifar(SMALL + "shortcut=B,activation=relu_preact", shortcut="B", order="relu_preact"),
@@ -66,9 +70,12 @@ NETS = [
     cifar(BOTTLENECKS + ",activation=full_preact", bottleneck=True, shortcut="B",
           order="full_preact"),
     imagenet("depth=18,shortcut=A", (2, 2, 2, 2), shortcut="A"),
+    imagenet("depth=18,shortcut=C", (2, 2, 2, 2), shortcut="C"),
     imagenet("depth=34,family=plain" + DEEP, (3, 4, 6, 3), shortcut="plain"),
     imagenet("depth=50,bottleneck_stride=3x3" + DEEP, (3, 4, 6, 3), bottleneck=True,
              shortcut="B", stride_at="3x3"),
+    imagenet("depth=50,bottleneck_stride=1x1" + DEEP, (3, 4, 6, 3), bottleneck=True,
+             shortcut="B", stride_at="1x1"),
     ("model=tutorial000,width=3", lambda: nets.Tutorial000(width=3, cin=1)),
     ("model=tutorial001,blocks=2 1,channels=3 5,first_kernel=5",
      lambda: nets.tutorial001((2, 1), (3, 5), first_kernel=5, cin=1)),
@@ -239,7 +246,7 @@ def train_torch(net, sets, rate):
     optimizer = torch.optim.SGD(net.parameters(), lr=rate, momentum=MOMENTUM, weight_decay=DECAY)
     losses = []
     for step in range(STEPS):
-        at = torch.arange(step * BATCH, (step + 1) * BATCH) % TRAIN
+        at = torch.arange(step * BATCH, (step + 1) * BATCH) % TRAIN  # epochs end within a batch
         optimizer.zero_grad()
         loss = F.cross_entropy(net(x[at]), t[at])
         loss.backward()
@@ -275,6 +282,7 @@ def us_to_theirs(harness, columns, net, fresh, sets, path):
 
 def main():
     torch.manual_seed(2015)
+    torch.set_num_threads(1)  # small nets: threads would only wait for each other
     with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         harness, sets = Harness(sys.argv[1], folder), make_images(folder)
         for columns, make in NETS:
@@ -285,7 +293,8 @@ def main():
                 us_to_theirs(harness, columns, net, make(), sets, path)
             print(f"{columns}: the same, both ways")
     print(f"worst difference {worst:.2g} of the largest value; files read "
-          + ("by hand and by safetensors" if load_file else "by hand (no safetensors package)"))
+          + ("by hand and by safetensors" if load_file else "by hand (no safetensors package)")
+          + f"; PyTorch {torch.__version__}")
 
 
 if __name__ == "__main__":
