@@ -13,6 +13,7 @@
 #include "harness/sweep/estimate.h"
 #include "harness/sweep/progress.h"
 #include "harness/sweep/sweep.h"
+#include "harness/verdict/verdict.h"
 
 enum { SETS_MAX = 64 };
 
@@ -273,13 +274,18 @@ static int run(const Options *options, const Experiment *experiment) {
     char out[600];
     snprintf(out, sizeof out, "results/%s", experiment->name);
     Status status = STATUS_OK;
+    if (experiment->expectations_dropped)
+        fprintf(stderr, "harness: --set makes other runs than those the file expects something of: "
+                        "its expectations are left out\n");
     if (options->logs.tensorboard)
         status = folder_make_writable(options->logs.tensorboard, "--tensorboard");
     if (status == STATUS_OK)
         status = sweep_open(experiment, options->data, options->out ? options->out : out, &sweep);
     if (status != STATUS_OK)
         return cli_fail(status);
-    status = train_all(&sweep, options, &failed);
+    status = expectations_write(experiment, &sweep);
+    if (status == STATUS_OK)
+        status = train_all(&sweep, options, &failed);
     if (status == STATUS_OK && anything_finished(&sweep))
         status = conclude(options, &sweep);
     sweep_close(&sweep);
@@ -292,6 +298,13 @@ static int run(const Options *options, const Experiment *experiment) {
     return status != STATUS_OK || failed ? EXIT_RUN_FAILED : EXIT_DONE;
 }
 
+/* What stands in NAME.claims.csv beside the experiment is told before anything trains. */
+static Status check_claims(const char *experiment) {
+    char path[600];
+    TRY(expectations_claims_path(experiment, path, sizeof path));
+    return access(path, F_OK) == 0 ? claims_check(path) : STATUS_OK;
+}
+
 int cmd_run(int argc, char **argv) {
     Options options = {0};
     Experiment experiment;
@@ -302,6 +315,8 @@ int cmd_run(int argc, char **argv) {
     Status status = resource_path(options.file, path, sizeof path);
     if (status == STATUS_OK)
         status = experiment_read(path, options.sets, options.set_count, options.rows, &experiment);
+    if (status == STATUS_OK)
+        status = check_claims(path);
     if (status != STATUS_OK)
         return cli_fail(status);
     catch_signals();

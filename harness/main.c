@@ -22,6 +22,7 @@ static const Command commands[] = {
     {"eval", "loss and error of given weights", cmd_eval},
     {"list", "models, datasets, backends, columns", cmd_list},
     {"plot", "tables and figures of an output folder", cmd_plot},
+    {"verdict", "what a sweep has shown: expectations and claims, judged", cmd_verdict},
     {"show", "the layers of a net: shapes, parameters, multiply-adds", cmd_show},
 };
 
@@ -33,7 +34,7 @@ static int help(FILE *file) {
                   "A laboratory for deep residual learning.\n"
                   "\n");
     for (int i = 0; i < COMMANDS; i++)
-        fprintf(file, "  %-6s %s\n", commands[i].name, commands[i].summary);
+        fprintf(file, "  %-7s %s\n", commands[i].name, commands[i].summary);
     fprintf(file, "\n"
                   "  --help     this text; 'harness COMMAND --help' for one command\n"
                   "  --version  commit, compiler, libraries\n"

@@ -46,7 +46,8 @@ static bool same_kind(const Results *results, int a, int b) {
 
 /* The independent columns stand before `status`; these are dealt with by name. */
 static bool is_special(const char *column) {
-    static const char *const names[] = {"key", "family", "shortcut", "pad_side", "depth", "seed"};
+    static const char *const names[] = {"key",   "family", "shortcut", "pad_side",
+                                        "depth", "seed",   "threads"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(names[i], column) == 0)
             return true;

@@ -5,6 +5,7 @@
 
 #include "harness/base/cli.h"
 #include "harness/sweep/config.h"
+#include "harness/sweep/expect.h"
 
 #define AT(field)      offsetof(RunConfig, field), sizeof((RunConfig *)0)->field
 #define INT(low, high) low, high
@@ -344,6 +345,7 @@ static void markdown_results(FILE *file, const ResultColumn *table, int count) {
 
 void columns_markdown(FILE *file) {
     char values[256];
+    int count;
     fprintf(file, "### What an experiment may set\n\n"
                   "| column | values | default | meaning |\n|---|---|---|---|\n");
     for (int i = 0; i < LENGTH(independent); i++) {
@@ -351,6 +353,10 @@ void columns_markdown(FILE *file) {
         fprintf(file, "| `%s` | %s | %s | %s |\n", independent[i].name, values,
                 independent[i].fallback, independent[i].help);
     }
+    fprintf(file, "\n### What it may expect of its runs\n\n| column | meaning |\n|---|---|\n");
+    const ResultColumn *expected = columns_expectation(&count);
+    for (int i = 0; i < count; i++)
+        fprintf(file, "| `%s` | %s |\n", expected[i].name, expected[i].help);
     fprintf(file, "\n### What `runs.csv` adds to them\n\n");
     markdown_results(file, result, LENGTH(result));
     fprintf(file, "\n### What `curves.csv` holds\n\n");

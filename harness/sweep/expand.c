@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "harness/sweep/columns.h"
+#include "harness/sweep/expect.h"
 
 /* Whether a --set argument is for this column. */
 static bool sets_column(const char *set, const char *column) {
@@ -104,7 +105,7 @@ Status list_row_make(const CsvTable *table, int row, const char *const *sets, in
         return status_fail(STATUS_NO_MEMORY, "%s: no memory", table->path);
     for (int i = 0; i < table->columns; i++) {
         const char *name = table->header[i], *set = find_set(sets, set_count, name);
-        if (displaced(sets, set_count, name))
+        if (displaced(sets, set_count, name) || expectation_is_column(name))
             continue;
         TRY(add_cell(list, name, set, table->positions[row][i],
                      set ? strchr(set, '=') + 1 : table->cells[row][i]));
@@ -118,6 +119,10 @@ Status list_row_make(const CsvTable *table, int row, const char *const *sets, in
         memcpy(name, sets[i], length);
         name[length] = '\0';
         const Column *column = columns_find(name);
+        if (expectation_is_column(name))
+            return status_fail(STATUS_BAD_INPUT,
+                               "--set %s: what a run is expected to give stands in its row of %s",
+                               sets[i], table->path);
         if (!column) {
             RunConfig none;
             config_default(&none); /* its message names the nearest column */

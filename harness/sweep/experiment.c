@@ -12,7 +12,7 @@
 
 static Status check_header(const CsvTable *table) {
     for (int i = 0; i < table->columns; i++) {
-        if (columns_find(table->header[i]))
+        if (columns_find(table->header[i]) || expectation_is_column(table->header[i]))
             continue;
         RunConfig none;
         config_default(&none);
@@ -72,7 +72,8 @@ static Status blame(const ListRow *list, Status status) {
     return list_row_blame(list, column ? column->name : NULL, status);
 }
 
-static Status add_runs(Experiment *experiment, const ListRow *list) {
+static Status add_runs(Experiment *experiment, const ListRow *list,
+                       const Expectation *expectation) {
     int count = list_row_count(list, EXPERIMENT_RUNS_MAX - experiment->count);
     if (count == 0)
         return list_row_blame(list, NULL,
@@ -89,6 +90,7 @@ static Status add_runs(Experiment *experiment, const ListRow *list) {
         memset(run, 0, sizeof *run);
         run->line = list->line;
         run->selected = true;
+        run->expectation = *expectation;
         TRY(list_row_config(list, i, &run->config));
         Status status = run_check(&run->config);
         if (status != STATUS_OK)
@@ -177,6 +179,21 @@ out:
     return status;
 }
 
+/* Whether what a row expects still speaks of its runs. */
+static bool sets_keep_expectations(const char *const *sets, int count) {
+    static const char *const harmless[] = {"seed", "backend", "precision", "threads", "eval_every"};
+    enum { HARMLESS = sizeof harmless / sizeof harmless[0] };
+    for (int i = 0; i < count; i++) {
+        int k = 0;
+        while (k < HARMLESS && !(strcspn(sets[i], "=") == strlen(harmless[k]) &&
+                                 strncmp(sets[i], harmless[k], strlen(harmless[k])) == 0))
+            k++;
+        if (k == HARMLESS)
+            return false;
+    }
+    return true;
+}
+
 static void take_name(Experiment *experiment) {
     const char *slash = strrchr(experiment->path, '/');
     const char *base = slash ? slash + 1 : experiment->path;
@@ -197,9 +214,15 @@ Status experiment_read(const char *path, const char *const *sets, int set_count,
     CHECK(check_header(&table));
     for (int row = 0; row < table.rows; row++) {
         ListRow list;
+        Expectation expectation;
+        CHECK(expectation_read(&table, row, &expectation));
+        if (expectation.given && !sets_keep_expectations(sets, set_count)) {
+            expectation.given = false;
+            experiment->expectations_dropped = true;
+        }
         status = list_row_make(&table, row, sets, set_count, &list);
         if (status == STATUS_OK)
-            status = add_runs(experiment, &list);
+            status = add_runs(experiment, &list, &expectation);
         list_row_free(&list);
         if (status != STATUS_OK)
             goto out;

@@ -208,6 +208,45 @@ static void keys(void **state) {
     assert_string_not_equal(one, two);
 }
 
+/* Every run of a row has what the row expects; the key does not know of it. */
+static void expectations(void **state) {
+    (void)state;
+    char with[CANONICAL_SIZE], without[CANONICAL_SIZE];
+    Experiment e = read_good("family,depth,expect,tolerance,source\n"
+                             "plain,20|56,9.5,0.5,\"paper, Fig. 6\"\nresnet,20,,,\n",
+                             "", NULL);
+    assert_int_equal(e.count, 3);
+    assert_true(e.runs[0].expectation.given && e.runs[1].expectation.given);
+    assert_false(e.runs[2].expectation.given);
+    assert_true(e.runs[1].expectation.value == 9.5 && e.runs[1].expectation.tolerance == 0.5);
+    assert_string_equal(e.runs[1].expectation.metric, "test_error_pct");
+    assert_string_equal(e.runs[1].expectation.source, "paper, Fig. 6");
+    config_canonical(&e.runs[0].config, with);
+    experiment_free(&e);
+    e = read_good("family,depth\nplain,20\n", "", NULL);
+    config_canonical(&e.runs[0].config, without);
+    assert_string_equal(with, without);
+    experiment_free(&e);
+    e = read_good("depth,expect_metric,expect,tolerance\n20,train_error_pct,1e1,2\n", "", NULL);
+    assert_string_equal(e.runs[0].expectation.metric, "train_error_pct");
+    experiment_free(&e);
+    e = read_good("depth,expect,tolerance\n20,8,1\n", "seed=4;threads=1", NULL);
+    assert_true(e.runs[0].expectation.given && !e.expectations_dropped);
+    experiment_free(&e);
+    e = read_good("depth,expect,tolerance\n20,8,1\n", "seed=4;lr=1", NULL); /* other runs */
+    assert_true(!e.runs[0].expectation.given && e.expectations_dropped);
+    experiment_free(&e);
+    refused("depth,expect,tolerance\n20,8|9,1\n", "", NULL, "e.csv:2:4: expect: '8|9'~one number");
+    refused("depth,expect,tolerance\n20,8,\n", "", NULL, "tolerance: ''~above 0");
+    refused("depth,expect,tolerance\n20,8,0\n", "", NULL, "e.csv:2:6: tolerance: '0'");
+    refused("depth,expect\n20,8\n", "", NULL, "needs a tolerance");
+    refused("depth,tolerance\n20,8\n", "", NULL, "expects nothing");
+    refused("depth,expect,tolerance,expect_metric\n20,8,1,error\n", "", NULL,
+            "expect_metric: 'error'");
+    refused("depth\n20\n", "expect=8", NULL, "--set expect=8~stands in its row");
+    refused("depth\n20|20\n", "", NULL, "is the same as run");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order),          cmocka_unit_test(empty_cells_are_defaults),
@@ -215,6 +254,7 @@ int main(void) {
         cmocka_unit_test(positions),      cmocka_unit_test(combinations),
         cmocka_unit_test(same_run_twice), cmocka_unit_test(too_many),
         cmocka_unit_test(name),           cmocka_unit_test(keys),
+        cmocka_unit_test(expectations),
     };
     return !!cmocka_run_group_tests_name("experiment", tests, NULL, NULL);
 }
