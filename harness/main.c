@@ -24,6 +24,7 @@ static const Command commands[] = {
     {"plot", "tables and figures of an output folder", cmd_plot},
     {"verdict", "what a sweep has shown: expectations and claims, judged", cmd_verdict},
     {"show", "the layers of a net: shapes, parameters, multiply-adds", cmd_show},
+    {"slurm", "an experiment as jobs of a Slurm cluster", cmd_slurm},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
