@@ -11,14 +11,13 @@
 #include "harness/base/paths.h"
 #include "harness/report/report.h"
 #include "harness/sweep/estimate.h"
-#include "harness/sweep/progress.h"
-#include "harness/sweep/sweep.h"
+#include "harness/sweep/queue.h"
 #include "harness/verdict/verdict.h"
 
 enum { SETS_MAX = 64 };
 
 typedef struct Options {
-    const char *file, *rows, *out, *data;
+    const char *file, *rows, *only, *out, *data;
     const char *sets[SETS_MAX];
     int set_count;
     char threads[32];
@@ -32,7 +31,7 @@ static void on_signal(int number) {
     stop = number;
 }
 
-/* The first Ctrl-C ends the present run cleanly, the second one kills. */
+/* The first Ctrl-C has the present run write a checkpoint and stop, the second one kills. */
 static void catch_signals(void) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
@@ -46,10 +45,13 @@ static int help(void) {
         "\n"
         "Trains every run of the experiment (experiments/README.md) and records it in runs.csv "
         "and\n"
-        "curves.csv. Finished runs are not run again: the same command goes on where it stopped.\n"
+        "curves.csv. Finished runs are not run again: the same command goes on where it stopped,\n"
+        "also within a run, and leaves the same files as if it had not been stopped.\n"
         "\n"
         "  --set COLUMN=VALUE  sets a column in every row; VALUE may be a list: depth='20|56'\n"
         "  --rows 1,3-5        only these of the runs that --dry-run lists\n"
+        "  --only N|KEY        one run of them, beside other processes on this or other machines;\n"
+        "                      'harness collect' then puts the rows together\n"
         "  --out DIR           output folder; results/NAME when left out\n"
         "  --data DIR          where the data sets are; 'harness data' says what is found\n"
         "  --threads N         as --set threads=N\n"
@@ -58,6 +60,8 @@ static int help(void) {
         "  --log-every N       the loss of every N steps in runs/KEY/steps.csv\n"
         "  --layers            layers.csv: responses, gradients, weights and updates by layer, at\n"
         "                      each evaluation; training stays the same to the bit\n"
+        "  --checkpoint-every N   a checkpoint every N iterations, besides those at evaluations;\n"
+        "                      left out: every minute\n"
         "  --tensorboard DIR   logs for 'tensorboard --logdir DIR', a folder a run\n"
         "  --dry-run           lists the runs with parameters, multiply-adds and estimated time\n"
         "  --no-plot           no tables and figures at the end; 'harness plot DIR' makes them\n"
@@ -73,12 +77,14 @@ static int help(void) {
 static const struct option long_options[] = {
     {"set", required_argument, NULL, 's'},
     {"rows", required_argument, NULL, 'r'},
+    {"only", required_argument, NULL, 'k'},
     {"out", required_argument, NULL, 'o'},
     {"data", required_argument, NULL, 'd'},
     {"threads", required_argument, NULL, 't'},
     {"save-weights", no_argument, NULL, 'w'},
     {"log-every", required_argument, NULL, 'l'},
     {"layers", no_argument, NULL, 'y'},
+    {"checkpoint-every", required_argument, NULL, 'c'},
     {"tensorboard", required_argument, NULL, 'b'},
     {"dry-run", no_argument, NULL, 'n'},
     {"quiet", no_argument, NULL, 'q'},
@@ -95,11 +101,11 @@ static int add_set(Options *options, const char *pair) {
     return -1;
 }
 
-static int set_log_every(Options *options, const char *text) {
+static int set_every(int64_t *iterations, const char *option, const char *text) {
     long every;
     if (!cli_int(text, 1, 1000000000, &every))
-        return cli_usage("run", "--log-every '%s': expected a number of iterations", text);
-    options->logs.log_every = every;
+        return cli_usage("run", "%s '%s': expected a number of iterations", option, text);
+    *iterations = every;
     return -1;
 }
 
@@ -109,6 +115,9 @@ static int apply(Options *options, int option, const char *text) {
         return add_set(options, text);
     case 'r':
         options->rows = text;
+        return -1;
+    case 'k':
+        options->only = text;
         return -1;
     case 'o':
         options->out = text;
@@ -123,7 +132,9 @@ static int apply(Options *options, int option, const char *text) {
         options->logs.save_weights = true;
         return -1;
     case 'l':
-        return set_log_every(options, text);
+        return set_every(&options->logs.log_every, "--log-every", text);
+    case 'c':
+        return set_every(&options->logs.checkpoint_every, "--checkpoint-every", text);
     case 'y':
         options->logs.layers = true;
         return -1;
@@ -198,52 +209,13 @@ static Status dry_run(const Experiment *experiment) {
 
 /* ---- training ---- */
 
-/* A finished run is not trained again, so what it did not write then it will not write now. */
-static void note_missing(const Sweep *sweep, const SweepLogs *logs, int run) {
-    const char *key = sweep->runs[run].key;
-    const char *const names[] = {logs->save_weights ? OUTPUT_WEIGHTS : NULL,
-                                 logs->log_every ? OUTPUT_STEPS : NULL,
-                                 logs->layers ? OUTPUT_LAYERS : NULL};
-    for (int i = 0; i < 3; i++) {
-        char path[OUTPUT_PATH_SIZE];
-        if (!names[i])
-            continue;
-        output_path(&sweep->output, key, names[i], path);
-        if (access(path, F_OK) != 0)
-            fprintf(stderr,
-                    "harness: %s is not there: the run was finished without it; remove its folder "
-                    "to train it again, or take another --out\n",
-                    path);
-    }
-}
-
-/* Trains what is not finished; *failed counts the runs that could not be trained. */
-static Status train_all(Sweep *sweep, const Options *options, int *failed) {
-    Progress progress;
-    progress_begin(&progress, sweep, options->quiet);
-    SweepHooks hooks = {&progress, progress_curve, progress_step, &stop, options->logs};
-    for (int i = 0; i < sweep->count; i++) {
-        TrainResult result = {0};
-        if (!sweep->runs[i].selected)
-            continue;
-        if (sweep_finished(sweep, i)) {
-            progress_skip(&progress, i);
-            note_missing(sweep, &options->logs, i);
-            continue;
-        }
-        progress_run(&progress, i);
-        Status status = sweep_train(sweep, i, &hooks, &result);
-        progress_end_run(&progress, status, &result);
-        if (status == STATUS_INTERRUPTED || status == STATUS_IO)
-            return status; /* the next run would fare no better */
-        *failed += status != STATUS_OK && !sweep_finished(sweep, i);
-    }
-    return STATUS_OK;
-}
-
 /* Tables and figures, and where everything is. Without gnuplot the sweep is still a success. */
 static Status conclude(const Options *options, const Sweep *sweep) {
     const char *folder = sweep->output.folder;
+    if (sweep->only) {
+        printf("%s/runs/; 'harness collect %s' puts the rows together\n", folder, folder);
+        return STATUS_OK;
+    }
     if (options->no_plot) {
         printf("%s/runs.csv\n%s/curves.csv\n", folder, folder);
         return STATUS_OK;
@@ -280,17 +252,18 @@ static int run(const Options *options, const Experiment *experiment) {
     if (options->logs.tensorboard)
         status = folder_make_writable(options->logs.tensorboard, "--tensorboard");
     if (status == STATUS_OK)
-        status = sweep_open(experiment, options->data, options->out ? options->out : out, &sweep);
+        status = sweep_open(experiment, options->data, options->out ? options->out : out,
+                            options->only, &sweep);
     if (status != STATUS_OK)
         return cli_fail(status);
     status = expectations_write(experiment, &sweep);
     if (status == STATUS_OK)
-        status = train_all(&sweep, options, &failed);
+        status = queue_train(&sweep, &options->logs, options->quiet, &stop, &failed);
     if (status == STATUS_OK && anything_finished(&sweep))
         status = conclude(options, &sweep);
     sweep_close(&sweep);
     if (status == STATUS_INTERRUPTED)
-        fprintf(stderr, "harness: stopped; finished runs are kept, the same command goes on\n");
+        fprintf(stderr, "harness: stopped; the same command goes on\n");
     else if (status != STATUS_OK)
         return cli_fail(status);
     if (failed)

@@ -20,6 +20,7 @@ static const Command commands[] = {
     {"bench", "time training and inference", cmd_bench},
     {"check", "compare a backend with the oracle here, time what agrees", cmd_check},
     {"eval", "loss and error of given weights", cmd_eval},
+    {"collect", "put the rows of separate runs together", cmd_collect},
     {"list", "models, datasets, backends, columns", cmd_list},
     {"plot", "tables and figures of an output folder", cmd_plot},
     {"verdict", "what a sweep has shown: expectations and claims, judged", cmd_verdict},

@@ -36,6 +36,27 @@ Status state_write(State *state, Section section, int param, const float *values
     return state->backend->ops->state_write(state, section, param, values);
 }
 
+bool state_is_wide(const State *state) {
+    return state->backend->ops->state_read_wide != NULL;
+}
+
+static Status check_wide(const State *state, Section section, int param) {
+    TRY(check_param(state, section, param));
+    if (state_is_wide(state))
+        return STATUS_OK;
+    return status_fail(STATUS_UNAVAILABLE, "%s: its numbers are floats", state->backend->ops->name);
+}
+
+Status state_read_wide(State *state, Section section, int param, double *values) {
+    TRY(check_wide(state, section, param));
+    return state->backend->ops->state_read_wide(state, section, param, values);
+}
+
+Status state_write_wide(State *state, Section section, int param, const double *values) {
+    TRY(check_wide(state, section, param));
+    return state->backend->ops->state_write_wide(state, section, param, values);
+}
+
 Status state_update(State *state, double lr) {
     return state->backend->ops->update(state, lr);
 }

@@ -214,6 +214,10 @@ struct BackendOps {
     void (*state_destroy)(State *state);
     Status (*state_read)(State *state, Section section, int param, float *values);
     Status (*state_write)(State *state, Section section, int param, const float *values);
+    /* The same in double, where the backend's numbers are wider than float; NULL, both: they are
+     * floats. */
+    Status (*state_read_wide)(State *state, Section section, int param, double *values);
+    Status (*state_write_wide)(State *state, Section section, int param, const double *values);
     Status (*update)(State *state, double lr);
     Status (*dataset_create)(Backend *backend, const DatasetSpec *spec, Dataset **data);
     void (*dataset_destroy)(Dataset *data);
@@ -251,6 +255,11 @@ void state_destroy(State *state);
 /* net->params[param].count floats in canonical layout. */
 Status state_read(State *state, Section section, int param, float *values);
 Status state_write(State *state, Section section, int param, const float *values);
+/* Whether floats lose something of the State's numbers. */
+bool state_is_wide(const State *state);
+/* The same two in double, which loses nothing: where state_is_wide(). */
+Status state_read_wide(State *state, Section section, int param, double *values);
+Status state_write_wide(State *state, Section section, int param, const double *values);
 /* One optimiser step from the gradients of the last backward(). */
 Status state_update(State *state, double lr);
 

@@ -37,6 +37,8 @@ Status ref_state_create(Backend *backend, const Net *net, const Optimizer *optim
 void ref_state_destroy(State *state);
 Status ref_state_read(State *state, Section section, int param, float *values);
 Status ref_state_write(State *state, Section section, int param, const float *values);
+Status ref_state_read_wide(State *state, Section section, int param, double *values);
+Status ref_state_write_wide(State *state, Section section, int param, const double *values);
 Status ref_update(State *state, double lr);
 
 Status ref_dataset_create(Backend *backend, const DatasetSpec *spec, Dataset **data);

@@ -1,5 +1,6 @@
 /* The oracle's State: one double array a parameter and section. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "ref/internal.h"
 #include "ref/ops.h"
@@ -67,6 +68,18 @@ Status ref_state_write(State *state, Section section, int param, const float *va
     double *to = ref_state_values(state, section, param);
     for (size_t i = 0; i < state->net->params[param].count; i++)
         to[i] = values[i];
+    return STATUS_OK;
+}
+
+Status ref_state_read_wide(State *state, Section section, int param, double *values) {
+    memcpy(values, ref_state_values(state, section, param),
+           state->net->params[param].count * sizeof *values);
+    return STATUS_OK;
+}
+
+Status ref_state_write_wide(State *state, Section section, int param, const double *values) {
+    memcpy(ref_state_values(state, section, param), values,
+           state->net->params[param].count * sizeof *values);
     return STATUS_OK;
 }
 

@@ -17,14 +17,30 @@ static void folder_name(char *title) {
     *to = '\0';
 }
 
-Status events_begin(const char *folder, const RunConfig *config, const char *key,
-                    EventFile **file) {
-    char title[96], path[640];
+enum { PATH_SIZE = 640 };
+
+static Status log_folder(const char *folder, const RunConfig *config, const char *key,
+                         char path[PATH_SIZE]) {
+    char title[96];
     run_title(config, title, sizeof title);
     folder_name(title);
-    if (snprintf(path, sizeof path, "%s/%s-%s", folder, title, key) >= (int)sizeof path)
+    if (snprintf(path, PATH_SIZE, "%s/%s-%s", folder, title, key) >= PATH_SIZE)
         return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", folder);
+    return STATUS_OK;
+}
+
+Status events_begin(const char *folder, const RunConfig *config, const char *key,
+                    EventFile **file) {
+    char path[PATH_SIZE];
+    TRY(log_folder(folder, config, key, path));
     return event_file_create(path, key, file);
+}
+
+Status events_continue(const char *folder, const RunConfig *config, const char *key, int64_t size,
+                       EventFile **file) {
+    char path[PATH_SIZE];
+    TRY(log_folder(folder, config, key, path));
+    return event_file_continue(path, key, size, file);
 }
 
 Status events_curve(EventFile *file, const CurveRow *row) {

@@ -12,6 +12,9 @@
 
 /* Begins the log of a run anew; the caller ends it with event_file_close(). */
 Status events_begin(const char *folder, const RunConfig *config, const char *key, EventFile **file);
+/* Goes on with it after its first `size` bytes. */
+Status events_continue(const char *folder, const RunConfig *config, const char *key, int64_t size,
+                       EventFile **file);
 Status events_curve(EventFile *file, const CurveRow *row);
 Status events_progress(EventFile *file, const TrainProgress *progress);
 

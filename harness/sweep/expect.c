@@ -2,14 +2,12 @@
 #include "harness/sweep/expect.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
+#include "harness/base/lock.h"
 #include "harness/base/whole_file.h"
 #include "harness/sweep/columns.h"
 #include "harness/sweep/sweep.h"
@@ -220,12 +218,11 @@ Status expectations_write(const Experiment *experiment, const Sweep *sweep) {
     char path[OUTPUT_PATH_SIZE];
     Writing writing = {.experiment = experiment, .sweep = sweep};
     output_path(&sweep->output, NULL, "runs/.lock", path); /* as output_rebuild() */
-    int lock = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (lock < 0 || flock(lock, LOCK_EX) != 0)
-        return status_fail(STATUS_IO, "cannot lock %s: %s", path, strerror(errno));
+    int lock;
+    TRY(lock_wait(path, NULL, &lock));
     Status status = write_expectations(&writing);
     if (status == STATUS_OK)
         status = copy_claims(experiment, sweep);
-    close(lock);
+    lock_release(lock);
     return status;
 }

@@ -3,14 +3,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/base/folder.h"
-#include "harness/sweep/record.h"
+#include "harness/base/lock.h"
 
 static Status io_error(const char *what, const char *path) {
     return status_fail(STATUS_IO, "%s %s: %s", what, path, strerror(errno));
@@ -24,75 +23,32 @@ void output_path(const Output *output, const char *key, const char *name,
         snprintf(path, OUTPUT_PATH_SIZE, "%s/%s", output->folder, name);
 }
 
-/* ---- headers ---- */
-
-/* A header line as this program writes it; the caller frees. */
-static char *header_line(void (*write)(FILE *)) {
-    char *text = NULL;
-    size_t size;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory)
-        return NULL;
-    write(memory);
-    fclose(memory);
-    return text;
-}
-
-/* A file that exists begins with our header. */
-static Status check_header(const char *path, void (*write)(FILE *)) {
-    Status status = STATUS_OK;
-    char *line = NULL, *expected = NULL;
-    size_t size = 0;
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return errno == ENOENT ? STATUS_OK
-                               : status_fail(STATUS_BAD_INPUT, "%s: %s", path, strerror(errno));
-    expected = header_line(write);
-    if (!expected)
-        status = status_fail(STATUS_NO_MEMORY, "%s: no memory", path);
-    else if (getline(&line, &size, file) < 0 || strcmp(line, expected) != 0)
-        status = status_fail(STATUS_BAD_INPUT,
-                             "%s:1: has another header than this program writes, so it is left "
-                             "alone; choose another folder with --out, or move it away",
-                             path);
-    free(line);
-    free(expected);
-    fclose(file);
-    return status;
-}
-
-/* The files that are put together from the runs' own of the same name, but for runs.csv. */
-static const struct {
-    const char *name, *part;
-    void (*header)(FILE *file);
-    bool optional; /* not every run has it; where none has, there is no such file */
-} tops[] = {
-    {OUTPUT_LAYERS, OUTPUT_LAYERS, record_layers_header, true},
-    {"curves.csv", "curves.csv", record_curves_header, false},
-    {"runs.csv", "run.csv", record_runs_header, false},
-};
-
-enum { TOPS = sizeof tops / sizeof tops[0] };
-
-static Status check_top(const Output *output) {
-    char path[OUTPUT_PATH_SIZE];
-    for (int i = 0; i < TOPS; i++) {
-        output_path(output, NULL, tops[i].name, path);
-        TRY(check_header(path, tops[i].header));
-    }
+static Status take_name(const char *folder, Output *output) {
+    if (snprintf(output->folder, sizeof output->folder, "%s", folder) >= (int)sizeof output->folder)
+        return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", folder);
+    for (size_t end = strlen(output->folder); end > 1 && output->folder[end - 1] == '/';)
+        output->folder[--end] = '\0';
     return STATUS_OK;
 }
 
 Status output_open(const char *folder, Output *output) {
     char path[OUTPUT_PATH_SIZE];
-    if (snprintf(output->folder, sizeof output->folder, "%s", folder) >= (int)sizeof output->folder)
-        return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", folder);
-    for (size_t end = strlen(output->folder); end > 1 && output->folder[end - 1] == '/';)
-        output->folder[--end] = '\0';
-    TRY(check_top(output));
+    TRY(take_name(folder, output));
+    TRY(output_check_top(output));
     output_path(output, NULL, "runs", path);
     TRY(folder_make_writable(path, "--out"));
     return folder_make_writable(output->folder, "--out");
+}
+
+Status output_open_existing(const char *folder, Output *output) {
+    char path[OUTPUT_PATH_SIZE];
+    TRY(take_name(folder, output));
+    output_path(output, NULL, "runs", path);
+    if (access(path, R_OK | X_OK) != 0)
+        return status_fail(STATUS_BAD_INPUT,
+                           "%s: %s; this is not the output folder of a 'harness run'", path,
+                           strerror(errno));
+    return STATUS_OK;
 }
 
 /* ---- one run ---- */
@@ -109,58 +65,57 @@ Status output_flush(const char *what, FILE *file) {
     return STATUS_OK;
 }
 
-/* Of a start that did not come to its end, with other options perhaps. */
-static void remove_leftovers(const Output *output, const char *key) {
-    static const char *const names[] = {OUTPUT_STEPS, OUTPUT_LAYERS, OUTPUT_WEIGHTS,
-                                        OUTPUT_OPTIMIZER};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char path[OUTPUT_PATH_SIZE];
-        output_path(output, key, names[i], path);
-        unlink(path);
-    }
+/* ---- one process a run ---- */
+
+void output_sweep_up(const char *folder, const char *name) {
+    struct dirent *entry;
+    DIR *open_folder = opendir(folder);
+    while (open_folder && (entry = readdir(open_folder)) != NULL)
+        if (strstr(entry->d_name, WHOLE_FILE_TEMPORARY) &&
+            (!name || strncmp(entry->d_name, name, strlen(name)) == 0))
+            unlinkat(dirfd(open_folder), entry->d_name, 0);
+    if (open_folder)
+        closedir(open_folder);
 }
 
-Status output_begin_curves(const Output *output, const char *key, FILE **out) {
-    char folder[OUTPUT_PATH_SIZE], path[OUTPUT_PATH_SIZE];
-    output_path(output, NULL, "runs", folder);
-    snprintf(folder + strlen(folder), sizeof folder - strlen(folder), "/%s", key);
-    TRY(folder_make(folder));
-    output_path(output, key, "curves.csv", path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return io_error("cannot write", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) { /* held until the file is closed */
-        close(fd);
-        return status_fail(STATUS_UNAVAILABLE, "%s: another process is training this run", path);
-    }
-    if (output_finished(output, key)) { /* since the caller looked */
-        close(fd);
-        return status_fail(STATUS_UNAVAILABLE, "%s: another process has just finished it", path);
-    }
-    remove_leftovers(output, key);
-    FILE *file = ftruncate(fd, 0) == 0 ? fdopen(fd, "w") : NULL;
-    if (!file) {
-        close(fd);
-        return io_error("cannot write", path);
-    }
-    record_curves_header(file);
-    Status status = output_flush(path, file);
-    if (status != STATUS_OK) {
-        fclose(file);
-        return status;
-    }
-    *out = file;
+Status output_claim(const Output *output, const char *key, Claim *claim) {
+    char path[OUTPUT_PATH_SIZE];
+    *claim = (Claim){CLAIM_BUSY, -1};
+    output_path(output, key, "", path);
+    TRY(folder_make(path));
+    output_path(output, key, OUTPUT_LOCK, path);
+    TRY(lock_take(path, &claim->lock));
+    if (claim->lock < 0)
+        return STATUS_OK;
+    claim->state = output_finished(output, key) ? CLAIM_FINISHED : CLAIM_MINE;
+    output_path(output, key, "", path);
+    output_sweep_up(path, NULL);
+    if (claim->state == CLAIM_FINISHED)
+        output_release(claim);
     return STATUS_OK;
 }
 
-Status output_begin_rows(const Output *output, const char *key, const char *name,
-                         void (*header)(FILE *), FILE **out) {
+void output_release(Claim *claim) {
+    lock_release(claim->lock);
+    claim->lock = -1;
+}
+
+/* ---- rows of one run ---- */
+
+void output_remove(const Output *output, const char *key, const char *name) {
     char path[OUTPUT_PATH_SIZE];
     output_path(output, key, name, path);
-    FILE *file = fopen(path, "w");
+    unlink(path);
+}
+
+Status output_begin_rows(const Output *output, const char *key, const char *name, const void *text,
+                         size_t size, FILE **out) {
+    char path[OUTPUT_PATH_SIZE];
+    output_path(output, key, name, path);
+    FILE *file = fopen(path, "we");
     if (!file)
         return io_error("cannot write", path);
-    header(file);
+    fwrite(text, 1, size, file);
     Status status = output_flush(path, file);
     if (status != STATUS_OK) {
         fclose(file);
@@ -170,7 +125,30 @@ Status output_begin_rows(const Output *output, const char *key, const char *name
     return STATUS_OK;
 }
 
-Status output_end_curves(FILE *file) {
+Status output_rows(const Output *output, const char *key, const char *name, char **text,
+                   size_t *size) {
+    char path[OUTPUT_PATH_SIZE];
+    struct stat about;
+    output_path(output, key, name, path);
+    *text = NULL;
+    FILE *file = fopen(path, "re");
+    if (!file || fstat(fileno(file), &about) != 0) {
+        if (file)
+            fclose(file);
+        return io_error("cannot read", path);
+    }
+    *size = (size_t)about.st_size;
+    *text = malloc(*size + 1);
+    bool whole = *text && fread(*text, 1, *size, file) == *size;
+    fclose(file);
+    if (whole)
+        return STATUS_OK;
+    free(*text);
+    *text = NULL;
+    return status_fail(STATUS_IO, "%s: cannot be read to its end", path);
+}
+
+Status output_end_rows(FILE *file) {
     if (!file)
         return STATUS_OK;
     bool bad = ferror(file) || fflush(file) != 0 || fsync(fileno(file)) != 0;
@@ -191,123 +169,4 @@ Status output_algorithms(const Output *output, const char *key, WriteFn *write, 
     char path[OUTPUT_PATH_SIZE];
     output_path(output, key, "algorithms.txt", path);
     return whole_file_write(path, write, context);
-}
-
-/* ---- the top-level files ---- */
-
-typedef struct Rebuild {
-    const Output *output;
-    char (*keys)[KEY_SIZE];
-    int count;
-    int top; /* which of tops */
-} Rebuild;
-
-/* Appends a run's file without its header line. */
-static Status append(FILE *to, const char *path) {
-    char buffer[1 << 14];
-    size_t got;
-    int c;
-    FILE *from = fopen(path, "r");
-    if (!from)
-        return io_error("cannot read", path);
-    while ((c = fgetc(from)) != EOF && c != '\n')
-        continue;
-    while ((got = fread(buffer, 1, sizeof buffer, from)) > 0)
-        fwrite(buffer, 1, got, to);
-    Status status = ferror(from) ? io_error("cannot read", path) : STATUS_OK;
-    fclose(from);
-    return status;
-}
-
-/* Whether a finished run has its part of the file; its path. */
-static bool has_part(const Rebuild *rebuild, int run, char path[OUTPUT_PATH_SIZE]) {
-    output_path(rebuild->output, rebuild->keys[run], tops[rebuild->top].part, path);
-    return output_finished(rebuild->output, rebuild->keys[run]) &&
-           (!tops[rebuild->top].optional || access(path, F_OK) == 0);
-}
-
-static Status write_top(FILE *file, void *context) {
-    const Rebuild *rebuild = context;
-    tops[rebuild->top].header(file);
-    for (int i = 0; i < rebuild->count; i++) {
-        char path[OUTPUT_PATH_SIZE];
-        if (!has_part(rebuild, i, path))
-            continue;
-        TRY(check_header(path, tops[rebuild->top].header));
-        TRY(append(file, path));
-    }
-    return STATUS_OK;
-}
-
-static bool is_key(const char *name) {
-    return strlen(name) == KEY_SIZE - 1 && strspn(name, "0123456789abcdef") == KEY_SIZE - 1;
-}
-
-static bool listed(char (*keys)[KEY_SIZE], int count, const char *key) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(keys[i], key) == 0)
-            return true;
-    return false;
-}
-
-/* The given keys, then those of the folder's other runs, sorted. The caller frees. */
-static Status all_keys(const Output *output, char (*keys)[KEY_SIZE], int count,
-                       char (**out)[KEY_SIZE], int *total) {
-    char path[OUTPUT_PATH_SIZE];
-    struct dirent **entries;
-    output_path(output, NULL, "runs", path);
-    int found = scandir(path, &entries, NULL, alphasort);
-    if (found < 0)
-        return io_error("cannot read", path);
-    char(*all)[KEY_SIZE] = calloc((size_t)(count + found), sizeof *all);
-    if (all && count)
-        memcpy(all, keys, (size_t)count * sizeof *all);
-    *total = count;
-    for (int i = 0; i < found; i++) {
-        if (all && is_key(entries[i]->d_name) && !listed(keys, count, entries[i]->d_name))
-            memcpy(all[(*total)++], entries[i]->d_name, KEY_SIZE);
-        free(entries[i]);
-    }
-    free(entries);
-    *out = all;
-    return all ? STATUS_OK : status_fail(STATUS_NO_MEMORY, "%s: no memory", path);
-}
-
-static bool nobody_has_it(const Rebuild *rebuild) {
-    char path[OUTPUT_PATH_SIZE];
-    for (int i = 0; i < rebuild->count; i++)
-        if (has_part(rebuild, i, path))
-            return false;
-    return tops[rebuild->top].optional;
-}
-
-static Status write_tops(const Output *output, char (*keys)[KEY_SIZE], int count) {
-    for (int i = 0; i < TOPS; i++) {
-        char path[OUTPUT_PATH_SIZE];
-        Rebuild rebuild = {output, keys, count, i};
-        output_path(output, NULL, tops[i].name, path);
-        if (nobody_has_it(&rebuild))
-            unlink(path);
-        else
-            TRY(whole_file_write(path, write_top, &rebuild));
-    }
-    return STATUS_OK;
-}
-
-Status output_rebuild(const Output *output, char (*keys)[KEY_SIZE], int count) {
-    char path[OUTPUT_PATH_SIZE];
-    char(*all)[KEY_SIZE] = NULL;
-    int total = 0;
-    output_path(output, NULL, "runs/.lock", path); /* several processes may share the folder */
-    int lock = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (lock < 0 || flock(lock, LOCK_EX) != 0)
-        return io_error("cannot lock", path);
-    Status status = STATUS_OK;
-    CHECK(check_top(output));
-    CHECK(all_keys(output, keys, count, &all, &total));
-    CHECK(write_tops(output, all, total));
-out:
-    free(all);
-    close(lock);
-    return status;
 }

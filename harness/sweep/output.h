@@ -2,6 +2,8 @@
  *
  *   DIR/runs.csv, DIR/curves.csv, and DIR/layers.csv where a run has one:
  *                                  rebuilt from the folders below, always whole, by renaming
+ *   DIR/runs/KEY/lock              held by the process that trains the run
+ *   DIR/runs/KEY/checkpoint.safetensors   where an unfinished run goes on
  *   DIR/runs/KEY/curves.csv        grows row by row while the run trains
  *   DIR/runs/KEY/algorithms.txt    what the backend chose, where it had a choice
  *   DIR/runs/KEY/steps.csv         where asked for: the losses of the steps; grows, too
@@ -9,7 +11,8 @@
  *   DIR/runs/KEY/weights.safetensors, optimizer.safetensors   where asked for, at the end
  *   DIR/runs/KEY/run.csv           header and one row; there once the run is finished
  *
- * A folder without run.csv is a run that did not finish; it starts anew. */
+ * A folder without run.csv is a run that did not finish: it goes on from its checkpoint. The
+ * folders are the truth; whoever knows the keys can put the files of DIR together again. */
 #ifndef HARNESS_SWEEP_OUTPUT_H
 #define HARNESS_SWEEP_OUTPUT_H
 
@@ -28,30 +31,61 @@ typedef struct Output {
  * curves.csv with another header than this program's: STATUS_BAD_INPUT, nothing is touched. */
 Status output_open(const char *folder, Output *output);
 
+/* The same of a folder that must be there. */
+Status output_open_existing(const char *folder, Output *output);
+/* Whether runs.csv and the others, where they are there, have our headers. */
+Status output_check_top(const Output *output);
+
 enum { OUTPUT_PATH_SIZE = 640 };
-#define OUTPUT_STEPS     "steps.csv"
-#define OUTPUT_LAYERS    "layers.csv"
-#define OUTPUT_WEIGHTS   "weights.safetensors"
-#define OUTPUT_OPTIMIZER "optimizer.safetensors"
+#define OUTPUT_STEPS      "steps.csv"
+#define OUTPUT_LAYERS     "layers.csv"
+#define OUTPUT_WEIGHTS    "weights.safetensors"
+#define OUTPUT_OPTIMIZER  "optimizer.safetensors"
+#define OUTPUT_CHECKPOINT "checkpoint.safetensors"
+#define OUTPUT_CURVES     "curves.csv"
+#define OUTPUT_LOCK       "lock"
 
 /* A file of a run's folder; key NULL: of the output folder. */
 void output_path(const Output *output, const char *key, const char *name,
                  char path[OUTPUT_PATH_SIZE]);
 bool output_finished(const Output *output, const char *key);
 
-/* The run's own curves.csv, begun anew with its header; what an earlier start of the run left of
- * the files that are not always written goes. STATUS_UNAVAILABLE when another process is writing
- * it, or has finished it since output_finished() said no. The caller ends it with
- * output_end_curves(). */
-Status output_begin_curves(const Output *output, const char *key, FILE **file);
-/* steps.csv or layers.csv with its header; the caller ends it with output_end_curves(). After
- * output_begin_curves(). */
-Status output_begin_rows(const Output *output, const char *key, const char *name,
-                         void (*header)(FILE *file), FILE **file);
+/* ---- one process a run ---- */
+
+typedef enum ClaimState {
+    CLAIM_MINE,     /* nobody else trains it until it is released */
+    CLAIM_BUSY,     /* another process is training it */
+    CLAIM_FINISHED, /* it has its row: somebody finished it since output_finished() said no */
+} ClaimState;
+
+typedef struct Claim {
+    ClaimState state;
+    int lock; /* -1: not held */
+} Claim;
+
+/* Makes the run's folder and takes its lock; does not wait. What a killed process left half-written
+ * goes. A process that ends, however it ends, gives its claims back. */
+Status output_claim(const Output *output, const char *key, Claim *claim);
+void output_release(Claim *claim);
+/* Removes what killed processes left half-written of the file (NULL: of any) in a folder whose lock
+ * the caller holds. */
+void output_sweep_up(const char *folder, const char *name);
+
+/* ---- rows of one run: curves.csv, steps.csv, layers.csv ---- */
+
+/* Begins the file anew with the given text: its header, or all that a checkpoint says it had. The
+ * caller ends it with output_end_rows(). */
+Status output_begin_rows(const Output *output, const char *key, const char *name, const void *text,
+                         size_t size, FILE **file);
+/* All that the file has, for the caller to free. */
+Status output_rows(const Output *output, const char *key, const char *name, char **text,
+                   size_t *size);
+/* Nothing is said of a file that is not there. */
+void output_remove(const Output *output, const char *key, const char *name);
 /* Hands the row just written to the operating system; a full disk is told here. */
 Status output_flush(const char *what, FILE *file);
 /* Accepts NULL. Brings the file to the disk and closes it. */
-Status output_end_curves(FILE *file);
+Status output_end_rows(FILE *file);
 
 /* Writes run.csv as a whole: to a temporary name, to the disk, then renamed. */
 Status output_run(const Output *output, const char *key, WriteFn *write, void *context);

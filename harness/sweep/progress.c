@@ -81,9 +81,9 @@ void progress_begin(Progress *p, const Sweep *sweep, bool quiet) {
     if (!quiet && sweep->backend)
         cli_note_backend(sweep->backend_note, sweep->backend->ops->name);
     for (int i = 0; i < sweep->count; i++) {
+        p->total += sweep->runs[i].selected || sweep->only;
         if (!sweep->runs[i].selected)
             continue;
-        p->total++;
         if (!sweep_finished(sweep, i))
             p->work_left += sweep->runs[i].work;
     }
@@ -91,13 +91,15 @@ void progress_begin(Progress *p, const Sweep *sweep, bool quiet) {
 
 static void turn_to(Progress *p, int run) {
     p->run = run;
-    p->number++;
+    p->number = p->sweep->only ? run + 1 : 0;
+    for (int i = 0; i <= run && !p->sweep->only; i++)
+        p->number += p->sweep->runs[i].selected;
     run_title(&p->sweep->runs[run].config, p->title, sizeof p->title);
 }
 
-void progress_skip(Progress *p, int run) {
+void progress_skip(Progress *p, int run, const char *why) {
     turn_to(p, run);
-    line(p, "finished already, %s", p->sweep->runs[run].key);
+    line(p, "%s, %s", why, p->sweep->runs[run].key);
 }
 
 void progress_run(Progress *p, int run) {
@@ -133,6 +135,10 @@ void progress_curve(void *context, const CurveRow *row) {
          "test loss %.4f, error %.2f %%",
          (long long)row->iteration, row->epoch, row->lr, row->train_loss, row->train_error_pct,
          row->train_eval_error_pct, row->test_loss, row->test_error_pct);
+}
+
+void progress_note(void *context, const char *text) {
+    line(context, "%s", text);
 }
 
 /* Seconds until the sweep is done: what is left of this run, and the work of the runs after it at

@@ -19,11 +19,12 @@ typedef struct Progress {
 
 void progress_begin(Progress *progress, const Sweep *sweep, bool quiet);
 void progress_run(Progress *progress, int run);
-void progress_skip(Progress *progress, int run);
+void progress_skip(Progress *progress, int run, const char *why);
 /* status and result of sweep_train() */
 void progress_end_run(Progress *progress, Status status, const TrainResult *result);
 /* For SweepHooks; context is the Progress. */
 void progress_curve(void *context, const CurveRow *row);
+void progress_note(void *context, const char *text);
 void progress_step(void *context, const TrainProgress *step);
 
 /* "42 s", "3 min 07 s", "5 h 12 min", "2 d 3 h" */

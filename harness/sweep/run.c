@@ -9,26 +9,10 @@
 #include "harness/sweep/record.h"
 #include "harness/sweep/run_weights.h"
 #include "harness/sweep/sweep.h"
+#include "harness/sweep/training.h"
 #include "net/cost.h"
 
 enum { CROP_PAD = 4 }; /* He et al. 2015, section 4.2 */
-
-/* What a training needs and who is told of it. */
-typedef struct Training {
-    const RunConfig *config;
-    const SweepHooks *hooks;
-    const Output *output;
-    RunFacts facts;
-    RunImages images;
-    TrainSpec spec;
-    Net *net;
-    FILE *curves, *steps, *layers; /* the last two NULL: not asked for */
-    EventFile *events;             /* NULL: none are written */
-    Status events_status;
-    CurveRow best, best_validation; /* the first with the least error */
-    bool evaluated;
-    const TrainResult *result;
-} Training;
 
 /* A column's text where the trainer wants "" for none. */
 static const char *unless_none(const char *text) {
@@ -153,14 +137,15 @@ static Status log_curve(Training *t, const CurveRow *row) {
 
 static Status on_curve(void *context, const CurveRow *row) {
     Training *t = context;
-    record_curve(t->curves, t->config, t->facts.key, row);
-    TRY(output_flush("a run's curves.csv", t->curves));
+    record_curve(t->rows[ROWS_CURVES], t->config, t->facts.key, row);
+    TRY(output_flush("a run's curves.csv", t->rows[ROWS_CURVES]));
     TRY(log_curve(t, row));
-    if (!t->evaluated || row->test_error_pct < t->best.test_error_pct)
-        t->best = *row;
-    if (!t->evaluated || row->validation_error_pct < t->best_validation.validation_error_pct)
-        t->best_validation = *row;
-    t->evaluated = true;
+    if (!t->point.evaluated || row->test_error_pct < t->point.best.test_error_pct)
+        t->point.best = *row;
+    if (!t->point.evaluated ||
+        row->validation_error_pct < t->point.best_validation.validation_error_pct)
+        t->point.best_validation = *row;
+    t->point.evaluated = true;
     if (t->hooks->curve)
         t->hooks->curve(t->hooks->context, row);
     return STATUS_OK;
@@ -168,15 +153,15 @@ static Status on_curve(void *context, const CurveRow *row) {
 
 static Status on_step(void *context, const StepRow *row) {
     const Training *t = context;
-    record_step(t->steps, row);
-    return output_flush("a run's steps.csv", t->steps);
+    record_step(t->rows[ROWS_STEPS], row);
+    return output_flush("a run's steps.csv", t->rows[ROWS_STEPS]);
 }
 
 static Status on_layers(void *context, int64_t iteration, const LayerRow *rows, int count) {
     const Training *t = context;
     for (int i = 0; i < count; i++)
-        record_layer(t->layers, t->config, t->facts.key, iteration, &rows[i]);
-    return output_flush("a run's layers.csv", t->layers);
+        record_layer(t->rows[ROWS_LAYERS], t->config, t->facts.key, iteration, &rows[i]);
+    return output_flush("a run's layers.csv", t->rows[ROWS_LAYERS]);
 }
 
 static Status on_end(void *context, State *state, int64_t iterations) {
@@ -192,55 +177,57 @@ static void on_progress(void *context, const TrainProgress *progress) {
         t->events_status = events_progress(t->events, progress);
 }
 
-static Status begin_logs(Training *t, TrainHooks *hooks) {
+static void ask_for_logs(Training *t, TrainHooks *hooks) {
     const SweepLogs *logs = &t->hooks->logs;
-    if (logs->tensorboard)
-        TRY(events_begin(logs->tensorboard, t->config, t->facts.key, &t->events));
-    if (logs->log_every)
-        TRY(output_begin_rows(t->output, t->facts.key, OUTPUT_STEPS, record_steps_header,
-                              &t->steps));
-    if (logs->layers)
-        TRY(output_begin_rows(t->output, t->facts.key, OUTPUT_LAYERS, record_layers_header,
-                              &t->layers));
+    t->wanted[ROWS_CURVES] = true;
+    t->wanted[ROWS_STEPS] = logs->log_every > 0;
+    t->wanted[ROWS_LAYERS] = logs->layers;
     t->spec.log_every = logs->log_every;
-    hooks->progress = t->hooks->progress || t->events ? on_progress : NULL;
-    hooks->layers = t->layers ? on_layers : NULL;
-    hooks->step = t->steps ? on_step : NULL;
+    t->spec.checkpoint_every = logs->checkpoint_every;
+    hooks->progress = t->hooks->progress || logs->tensorboard ? on_progress : NULL;
+    hooks->layers = logs->layers ? on_layers : NULL;
+    hooks->step = logs->log_every ? on_step : NULL;
     hooks->end = logs->save_weights ? on_end : NULL;
-    return STATUS_OK;
 }
 
 /* Also what has failed must be closed; the first failure is told. */
 static Status end_logs(Training *t) {
-    Status ends[] = {t->events_status, output_end_curves(t->curves), output_end_curves(t->steps),
-                     output_end_curves(t->layers), event_file_close(t->events)};
-    t->curves = t->steps = t->layers = NULL;
+    Status status = t->events_status;
+    for (int i = 0; i < ROWS_FILES; i++) {
+        Status end = output_end_rows(t->rows[i]);
+        status = status == STATUS_OK ? end : status;
+        t->rows[i] = NULL;
+    }
+    Status end = event_file_close(t->events);
     t->events = NULL;
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        TRY(ends[i]);
-    return STATUS_OK;
+    return status == STATUS_OK ? end : status;
 }
 
 static Status write_run(FILE *file, void *context) {
     const Training *t = context;
-    const CurveRow *choices[] = {&t->result->last, &t->best_validation, &t->best};
-    const CurveRow *best = t->evaluated ? &t->best : NULL;
+    const CurveRow *choices[] = {&t->result->last, &t->point.best_validation, &t->point.best};
+    const CurveRow *best = t->point.evaluated ? &t->point.best : NULL;
     const CurveRow *chosen = t->result->diverged ? NULL : choices[t->config->select];
     record_runs_header(file);
-    bool held = t->evaluated && !isnan(t->best_validation.validation_error_pct);
+    bool held = t->point.evaluated && !isnan(t->point.best_validation.validation_error_pct);
     record_run(file, t->config, &t->facts, t->result, chosen, best,
-               held && !t->result->diverged ? &t->best_validation : NULL);
+               held && !t->result->diverged ? &t->point.best_validation : NULL);
     return STATUS_OK;
 }
 
 Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResult *result) {
     const SweepRun *run = &sweep->runs[number];
     const DataSource *source = sweep_source(sweep, run->config.dataset);
-    Training t = {
-        .config = &run->config, .hooks = hooks, .output = &sweep->output, .result = result};
+    Training t = {.config = &run->config,
+                  .hooks = hooks,
+                  .output = &sweep->output,
+                  .program = sweep->program,
+                  .result = result};
     TrainHooks train_hooks = {.context = &t,
                               .start = on_start,
                               .compiled = on_compiled,
+                              .resume = training_resume,
+                              .checkpoint = training_checkpoint,
                               .curve = on_curve,
                               .stop = hooks->stop};
     Backend *backend;
@@ -248,11 +235,11 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
     CHECK(sweep_backend(sweep, &run->config, &backend));
     CHECK(prepare(&t, source, backend, run->key));
     memcpy(t.facts.weights_sha256, run->weights_sha256, sizeof t.facts.weights_sha256);
-    CHECK(output_begin_curves(&sweep->output, run->key, &t.curves));
-    CHECK(begin_logs(&t, &train_hooks));
+    ask_for_logs(&t, &train_hooks);
     CHECK(train_run(&t.spec, t.net, backend, &train_hooks, result));
     CHECK(end_logs(&t));
     CHECK(output_run(&sweep->output, run->key, write_run, &t));
+    output_remove(&sweep->output, run->key, OUTPUT_CHECKPOINT);
     CHECK(sweep_rebuild(sweep));
 out:
     end_logs(&t);

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/cli.h"
 #include "harness/data/digest.h"
-#include "harness/sweep/record.h"
+#include "harness/sweep/progress.h"
+#include "harness/sweep/run_plan.h"
 #include "net/cost.h"
 
 int64_t run_iterations(const RunConfig *config, int train_count) {
@@ -41,7 +43,7 @@ const DataSource *sweep_source(const Sweep *sweep, const char *name) {
 static Status load_sources(Sweep *sweep, const Experiment *experiment, const char *folder) {
     for (int i = 0; i < experiment->count; i++) {
         const char *name = experiment->runs[i].config.dataset;
-        if (!experiment->runs[i].selected || sweep_source(sweep, name))
+        if ((!experiment->runs[i].selected && !sweep->only) || sweep_source(sweep, name))
             continue;
         if (sweep->source_count == SWEEP_SOURCES_MAX)
             return status_fail(STATUS_BAD_INPUT, "more than %d data sets in one experiment",
@@ -83,8 +85,8 @@ static Status training_work(SweepRun *run, const DataSource *source) {
     int train_count = run->config.train_size ? (int)run->config.train_size : source->train.count;
     train_count -= run_held_back(&run->config, train_count);
     TRY(model_build(&spec, &net));
-    run->work = net_train_flops(net) * (double)run->config.batch *
-                (double)run_iterations(&run->config, train_count);
+    run->iterations = run_iterations(&run->config, train_count);
+    run->work = net_train_flops(net) * (double)run->config.batch * (double)run->iterations;
     net_destroy(net);
     return STATUS_OK;
 }
@@ -129,26 +131,68 @@ static Status check_keys(const Sweep *sweep, const Experiment *experiment) {
     return status;
 }
 
+/* A number from 1, or a key. */
+static Status select_only(Sweep *sweep, const char *only) {
+    long number;
+    int found = 0;
+    bool numbered = strlen(only) != KEY_SIZE - 1 && cli_int(only, 1, sweep->count, &number);
+    for (int i = 0; i < sweep->count; i++) {
+        SweepRun *run = &sweep->runs[i];
+        run->selected = numbered ? i + 1 == number : strcmp(run->key, only) == 0;
+        found += run->selected;
+    }
+    if (found == 1)
+        return STATUS_OK;
+    return status_fail(STATUS_BAD_INPUT,
+                       "--only %s: expected a number from 1 to %d, as --dry-run lists the runs, or "
+                       "a key",
+                       only, sweep->count);
+}
+
+static Status write_plan(const Sweep *sweep) {
+    RunPlan plan = {.runs = calloc((size_t)sweep->count + 1, sizeof *plan.runs)};
+    if (!plan.runs)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a plan of %d runs", sweep->count);
+    for (int i = 0; i < sweep->count; i++) {
+        const SweepRun *run = &sweep->runs[i];
+        if (!run->key[0])
+            continue;
+        PlannedRun *planned = &plan.runs[plan.count++];
+        memcpy(planned->key, run->key, KEY_SIZE);
+        run_title(&run->config, planned->title, sizeof planned->title);
+        planned->iterations = run->iterations;
+        planned->work = run->work;
+    }
+    Status status = run_plan_write(&sweep->output, &plan);
+    run_plan_free(&plan);
+    return status;
+}
+
 Status sweep_open(const Experiment *experiment, const char *data_folder, const char *out,
-                  Sweep *sweep) {
+                  const char *only, Sweep *sweep) {
     Status status = STATUS_OK;
     memset(sweep, 0, sizeof *sweep);
+    sweep->only = only != NULL;
     sweep->runs = calloc((size_t)experiment->count, sizeof *sweep->runs);
     if (!sweep->runs)
         return status_fail(STATUS_NO_MEMORY, "no memory for %d runs", experiment->count);
+    CHECK(digest_file("/proc/self/exe", sweep->program));
     CHECK(load_sources(sweep, experiment, data_folder));
     for (; sweep->count < experiment->count; sweep->count++) {
         SweepRun *run = &sweep->runs[sweep->count];
         run->config = experiment->runs[sweep->count].config;
         run->selected = experiment->runs[sweep->count].selected;
         status = make_ready(sweep, run);
-        if (status != STATUS_OK && run->selected) {
+        if (status != STATUS_OK && (run->selected || only)) {
             status_context(status, "%s:%d", experiment->path, experiment->runs[sweep->count].line);
             goto out;
         }
     }
     CHECK(check_keys(sweep, experiment));
+    if (only)
+        CHECK(select_only(sweep, only));
     CHECK(output_open(out, &sweep->output));
+    CHECK(write_plan(sweep));
     CHECK(sweep_rebuild(sweep));
 out:
     if (status != STATUS_OK)
@@ -170,6 +214,8 @@ bool sweep_finished(const Sweep *sweep, int run) {
 
 Status sweep_rebuild(const Sweep *sweep) {
     int count = 0;
+    if (sweep->only)
+        return STATUS_OK;
     char(*keys)[KEY_SIZE] = calloc((size_t)sweep->count, sizeof *keys);
     if (!keys)
         return status_fail(STATUS_NO_MEMORY, "no memory for the keys of the runs");

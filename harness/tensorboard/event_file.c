@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,13 +67,21 @@ static Status put_version(EventFile *file) {
     return put_event(file, &event);
 }
 
-Status event_file_create(const char *folder, const char *name, EventFile **out) {
-    TRY(folder_make(folder));
+/* With its name, not yet opened. */
+static Status allocate(const char *folder, const char *name, EventFile **out) {
     EventFile *file = calloc(1, sizeof *file);
     if (!file || asprintf(&file->path, "%s/events.out.tfevents.%s", folder, name) < 0) {
         free(file);
         return status_fail(STATUS_NO_MEMORY, "no memory for an event file in %s", folder);
     }
+    *out = file;
+    return STATUS_OK;
+}
+
+Status event_file_create(const char *folder, const char *name, EventFile **out) {
+    EventFile *file = NULL;
+    TRY(folder_make(folder));
+    TRY(allocate(folder, name, &file));
     unlink(file->path); /* who still reads an earlier one keeps it whole */
     file->file = fopen(file->path, "wbe");
     Status status = file->file ? put_version(file) : io_error(file->path);
@@ -81,6 +90,41 @@ Status event_file_create(const char *folder, const char *name, EventFile **out) 
     else
         event_file_close(file);
     return status;
+}
+
+static Status cut(EventFile *file, int64_t size) {
+    struct stat about;
+    if (fstat(fileno(file->file), &about) != 0)
+        return io_error(file->path);
+    if (size < 0 || about.st_size < size)
+        return status_fail(STATUS_BAD_INPUT, "%s: has %lld bytes, not the %lld it once had",
+                           file->path, (long long)about.st_size, (long long)size);
+    if (ftruncate(fileno(file->file), size) != 0 || fseek(file->file, 0, SEEK_END) != 0)
+        return io_error(file->path);
+    return STATUS_OK;
+}
+
+Status event_file_continue(const char *folder, const char *name, int64_t size, EventFile **out) {
+    EventFile *file = NULL;
+    TRY(allocate(folder, name, &file));
+    file->file = fopen(file->path, "r+be");
+    Status status = file->file
+                        ? cut(file, size)
+                        : status_fail(STATUS_BAD_INPUT, "%s: %s", file->path, strerror(errno));
+    if (status == STATUS_OK)
+        *out = file;
+    else
+        event_file_close(file);
+    return status;
+}
+
+Status event_file_sync(EventFile *file, int64_t *size) {
+    struct stat about;
+    if (fflush(file->file) != 0 || fsync(fileno(file->file)) != 0 ||
+        fstat(fileno(file->file), &about) != 0)
+        return io_error(file->path);
+    *size = about.st_size;
+    return STATUS_OK;
 }
 
 Status event_file_scalars_at(EventFile *file, double wall_time, int64_t step,

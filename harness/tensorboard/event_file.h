@@ -21,6 +21,11 @@ enum { EVENT_SCALARS_MAX = 16 };
 /* Makes the folder where it is missing and begins FOLDER/events.out.tfevents.NAME anew. The caller
  * ends it with event_file_close(). */
 Status event_file_create(const char *folder, const char *name, EventFile **file);
+/* Goes on with such a file after its first `size` bytes; what follows them goes. STATUS_BAD_INPUT:
+ * it has fewer. */
+Status event_file_continue(const char *folder, const char *name, int64_t size, EventFile **file);
+/* Brings what has been written to the disk; *size receives how much it is. */
+Status event_file_sync(EventFile *file, int64_t *size);
 /* Appends one event with at most EVENT_SCALARS_MAX scalars, now, and hands it to the operating
  * system: whoever reads along sees it. */
 Status event_file_scalars(EventFile *file, int64_t step, const EventScalar *scalars, int count);

@@ -60,3 +60,20 @@ out:
     free(values);
     return status;
 }
+
+Status clean_images(const ImageSet *set, const int32_t *images, int count, int wanted,
+                    int32_t **chosen, int *chosen_count) {
+    int share = (wanted + set->classes - 1) / set->classes;
+    int *taken = calloc((size_t)set->classes, sizeof *taken);
+    *chosen = malloc((size_t)count * sizeof **chosen);
+    *chosen_count = 0;
+    if (!taken || !*chosen) {
+        free(taken);
+        return status_fail(STATUS_NO_MEMORY, "no memory for %d image numbers", count);
+    }
+    for (int i = 0; i < count; i++)
+        if (wanted >= count || taken[set->labels[images[i]]]++ < share)
+            (*chosen)[(*chosen_count)++] = images[i];
+    free(taken);
+    return STATUS_OK;
+}

@@ -2,6 +2,7 @@
 #ifndef HARNESS_TRAIN_EVALUATE_H
 #define HARNESS_TRAIN_EVALUATE_H
 
+#include "harness/data/data.h"
 #include "net/backend.h"
 
 typedef struct Evaluation {
@@ -18,6 +19,10 @@ Status evaluate(Program *program, const Dataset *data, const int32_t *indices, i
 typedef Status EvaluatedFn(void *context, Program *program, const Batch *batch);
 Status evaluate_each(Program *program, const Dataset *data, const int32_t *indices, int count,
                      EvaluatedFn *each, void *context, Evaluation *evaluation);
+/* The first of `count` images, in their order, as many of each class as make up `wanted`; all when
+ * they are no more. The caller frees *chosen, also after a failure. */
+Status clean_images(const ImageSet *set, const int32_t *images, int count, int wanted,
+                    int32_t **chosen, int *chosen_count);
 /* True when every learned parameter and statistic is finite; *bad receives the first that is not.
  */
 Status parameters_finite(State *state, bool *finite, int *bad);

@@ -30,6 +30,8 @@ typedef struct Run {
     Metrics since_eval, since_report, since_log;
     int64_t done, read;       /* iterations; those whose metrics have been read */
     double started, training; /* seconds: when it began; spent in training steps */
+    int64_t saved;            /* iterations done at the last checkpoint */
+    double saved_at, saving;  /* when that was; the seconds it took */
     TrainResult *result;
 } Run;
 
@@ -74,25 +76,56 @@ static Status watch_layers(Run *run) {
                               spec->precision, &run->layers);
 }
 
-/* The first images of each class among the training images, in their order. */
-static Status choose_clean(Run *run) {
-    const TrainSpec *spec = run->spec;
-    int wanted = spec->clean_count ? spec->clean_count : TRAIN_CLEAN_DEFAULT;
-    int classes = spec->train_set->classes;
-    int *taken = calloc((size_t)classes, sizeof *taken);
-    run->clean = malloc((size_t)spec->train_count * sizeof *run->clean);
-    if (!taken || !run->clean) {
-        free(taken);
-        return status_fail(STATUS_NO_MEMORY, "no memory for %d image numbers", spec->train_count);
-    }
-    bool all = wanted >= spec->train_count;
-    for (int i = 0; i < spec->train_count; i++) {
-        int label = spec->train_set->labels[spec->train[i]];
-        if (all || taken[label]++ < (wanted + classes - 1) / classes)
-            run->clean[run->clean_count++] = spec->train[i];
-    }
-    free(taken);
+/* ---- checkpoints ---- */
+
+static Status resume(Run *run) {
+    TrainPoint point = {.warmup_over = run->warmup.over, .best_test_error_pct = INFINITY};
+    TRY(run->hooks->resume(run->hooks->context, run->state, &point));
+    run->done = run->read = run->saved = run->result->iterations = point.iteration;
+    run->warmup = (WarmupState){.over = point.warmup_over != 0,
+                                .errors = point.warmup_errors,
+                                .images = point.warmup_images,
+                                .iterations = (int)point.warmup_iterations};
+    run->since_eval = point.since_eval;
+    run->since_report = point.since_report;
+    run->since_log = point.since_log;
+    run->result->last = point.last;
+    run->result->best_test_error_pct = point.best_test_error_pct;
+    run->started -= point.seconds;
+    run->training = point.training;
     return STATUS_OK;
+}
+
+static Status save(Run *run) {
+    double start = clock_seconds();
+    TrainPoint point = {.iteration = run->done,
+                        .warmup_over = run->warmup.over,
+                        .warmup_errors = run->warmup.errors,
+                        .warmup_images = run->warmup.images,
+                        .warmup_iterations = run->warmup.iterations,
+                        .since_eval = run->since_eval,
+                        .since_report = run->since_report,
+                        .since_log = run->since_log,
+                        .last = run->result->last,
+                        .best_test_error_pct = run->result->best_test_error_pct,
+                        .seconds = start - run->started,
+                        .training = run->training};
+    TRY(run->hooks->checkpoint(run->hooks->context, run->state, &point));
+    run->saved = run->done;
+    run->saved_at = clock_seconds();
+    run->saving = run->saved_at - start;
+    return STATUS_OK;
+}
+
+/* Metrics that have not been read are in no sum yet, and reading them now would form other sums. */
+static bool can_save(const Run *run) {
+    return run->hooks->checkpoint && run->read == run->done && run->done > run->saved;
+}
+
+static bool due_to_save(const Run *run) {
+    if (run->spec->checkpoint_every)
+        return run->done - run->saved >= run->spec->checkpoint_every;
+    return clock_seconds() - run->saved_at >= fmax(CHECKPOINT_SECONDS, 100 * run->saving);
 }
 
 static Status set_up(Run *run, Backend *backend) {
@@ -111,7 +144,9 @@ static Status set_up(Run *run, Backend *backend) {
     if (!run->samples)
         return status_fail(STATUS_NO_MEMORY, "no memory for a batch of %d", spec->batch);
     TRY(sampler_create(&sampler, &run->sampler));
-    TRY(choose_clean(run));
+    int wanted = spec->clean_count ? spec->clean_count : TRAIN_CLEAN_DEFAULT;
+    TRY(clean_images(spec->train_set, spec->train, spec->train_count, wanted, &run->clean,
+                     &run->clean_count));
     TRY(state_create(backend, run->net, &spec->optimizer, &run->state));
     TRY(init_state(run->state, spec->init, spec->seed));
     if (run->hooks->start)
@@ -123,7 +158,9 @@ static Status set_up(Run *run, Backend *backend) {
     TRY(compile_all(run));
     if (run->hooks->layers)
         TRY(watch_layers(run));
-    return run->hooks->compiled ? run->hooks->compiled(run->hooks->context, run->train) : STATUS_OK;
+    if (run->hooks->compiled)
+        TRY(run->hooks->compiled(run->hooks->context, run->train));
+    return run->hooks->resume ? resume(run) : STATUS_OK;
 }
 
 static void tear_down(Run *run) {
@@ -288,15 +325,21 @@ static Status step(Run *run, double *lr) {
     return STATUS_OK;
 }
 
+static Status stopped(Run *run) {
+    if (can_save(run))
+        TRY(save(run));
+    return status_fail(STATUS_INTERRUPTED, "stopped at iteration %lld of %lld",
+                       (long long)run->done, (long long)run->spec->iterations);
+}
+
 static Status train(Run *run) {
     const TrainSpec *spec = run->spec;
     TrainResult *result = run->result;
-    run->warmup.over = spec->warmup.rate == 0;
-    for (int64_t i = 0; i < spec->iterations && !result->diverged; i++) {
+    run->saved_at = clock_seconds();
+    for (int64_t i = run->done; i < spec->iterations && !result->diverged; i++) {
         double lr;
         if (run->hooks->stop && *run->hooks->stop)
-            return status_fail(STATUS_INTERRUPTED, "stopped at iteration %lld of %lld",
-                               (long long)i, (long long)spec->iterations);
+            return stopped(run);
         TRY(step(run, &lr));
         if (result->diverged)
             break;
@@ -305,6 +348,9 @@ static Status train(Run *run) {
         report(run, i + 1, lr);
         if (due(spec, i + 1))
             TRY(evaluate_now(run, i + 1, lr, &result->diverged));
+        bool worth_it = !result->diverged && run->done < spec->iterations && can_save(run);
+        if (worth_it && (due(spec, i + 1) || due_to_save(run)))
+            TRY(save(run));
     }
     return STATUS_OK;
 }
@@ -315,6 +361,7 @@ Status train_run(const TrainSpec *spec, const Net *net, Backend *backend, const 
     memset(result, 0, sizeof *result);
     result->best_test_error_pct = INFINITY;
     run.started = clock_seconds();
+    run.warmup.over = spec->warmup.rate == 0;
     Status status = set_up(&run, backend);
     if (status == STATUS_OK)
         status = train(&run);

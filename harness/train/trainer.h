@@ -43,6 +43,7 @@ typedef struct TrainSpec {
     ConvAlgorithm conv;
     int64_t log_every; /* iterations between two calls of TrainHooks.step; 0: never */
     int clean_count;   /* training images of the eval-mode train error; 0: TRAIN_CLEAN_DEFAULT */
+    int64_t checkpoint_every; /* iterations between two checkpoints; 0: as time goes by */
 } TrainSpec;
 
 /* Enough for a standard error of 0.6 points at 30 %; evaluating all 50,000 would cost more than
@@ -75,6 +76,20 @@ typedef struct TrainProgress {
     double seconds_left;
 } TrainProgress;
 
+/* Where a run stands between two iterations: with the State, all that it goes on from. Every member
+ * is of eight bytes, so that the bytes of equal points are equal. */
+typedef struct TrainPoint {
+    int64_t iteration; /* done; their metrics are in the sums */
+    int64_t warmup_over, warmup_errors, warmup_images, warmup_iterations;
+    Metrics since_eval, since_report, since_log;
+    CurveRow last;
+    double best_test_error_pct;
+    double seconds, training; /* spent so far: in all, in training steps */
+} TrainPoint;
+
+/* Without checkpoint_every: at most so much is lost, and writing takes no more than a hundredth. */
+enum { CHECKPOINT_SECONDS = 60 };
+
 /* A status other than STATUS_OK ends the run with it. */
 typedef struct TrainHooks {
     void *context;
@@ -82,6 +97,12 @@ typedef struct TrainHooks {
      * or NULL. */
     Status (*start)(void *context, State *state);
     Status (*compiled)(void *context, const Program *train); /* before the first step; or NULL */
+    /* After that: may write the State and the point (zeros: the beginning) that an earlier start of
+     * the same run gave to checkpoint(); or NULL. */
+    Status (*resume)(void *context, State *state, TrainPoint *point);
+    /* After evaluations but the last, as often as the spec says, and when the run is stopped; or
+     * NULL. Bits of the training do not depend on it. */
+    Status (*checkpoint)(void *context, State *state, const TrainPoint *point);
     Status (*curve)(void *context, const CurveRow *row);
     /* After each curve row, what the layers did in the last step and what they answer to the first
      * TRAIN_LAYER_IMAGES clean images, with the batch norm of the evaluations; the rows last until

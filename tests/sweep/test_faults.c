@@ -7,19 +7,19 @@
 
 #include <cmocka.h>
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/base/lock.h"
 #include "harness/sweep/record.h"
 #include "tests/sweep/outputs.h"
 #include "tests/sweep/program.h"
 #include "tests/sweep/scratch.h"
 
-/* Ctrl-C: what is finished is kept, the stopped run has no row, the next call goes on. */
+/* Ctrl-C: what is finished is kept, the stopped run has no row and a checkpoint where it stopped,
+ * the next call goes on from there. */
 static void stopped(void **state) {
     (void)state;
     char line[1024];
@@ -30,36 +30,45 @@ static void stopped(void **state) {
     snprintf(line, sizeof line, "run long.csv --no-plot --out c");
     const Outcome *o = program_run_stopped(line, "[2/2] resnet-8 A, seed 1: iteration 2,", SIGINT);
     assert_int_equal(o->code, 1);
-    expect_words(o->err, "stopped|finished runs are kept");
+    expect_words(o->err, "stopped|the same command goes on");
     CsvTable runs = table_of("c/runs.csv"), curves = table_of("c/curves.csv");
     assert_int_equal(runs.rows, 1);
     assert_int_equal(curves.rows, 1);
     csv_table_free(&runs);
     csv_table_free(&curves);
-    o = program_run_stopped(line, "[2/2] resnet-8 A, seed 1: iteration 2,", SIGTERM);
+    o = program_run_stopped(line, "goes on after iteration", SIGTERM);
     assert_int_equal(o->code, 1);
-    expect_words(o->err, "[1/2] resnet-8 A, seed 1: finished already");
+    expect_words(o->err, "[1/2] resnet-8 A, seed 1: finished already|stopped at iteration");
 }
 
-/* Two processes in one folder: a run that the other one is training is left to it. */
+/* Two processes in one folder: a run that the other one is training is left to it; when that one
+ * ends without having finished it, it goes on here. */
 static void shared_folder(void **state) {
     (void)state;
-    char name[128];
+    char line[1024], name[128];
+    int lock;
     run_smoke("--out l/ --rows 1", 0, "l/runs.csv");
     CsvTable runs = table_of("l/runs.csv");
     snprintf(name, sizeof name, "l/runs/%s/run.csv", csv_get(&runs, 0, "key"));
     assert_int_equal(unlink(in_scratch(name)), 0);
+    snprintf(name, sizeof name, "l/runs/%s/lock", csv_get(&runs, 0, "key"));
+    assert_false(lock_is_held(in_scratch(name)));
+    assert_int_equal(lock_take(in_scratch(name), &lock), STATUS_OK);
+    assert_true(lock >= 0);
     snprintf(name, sizeof name, "l/runs/%s/curves.csv", csv_get(&runs, 0, "key"));
     csv_table_free(&runs);
     char *before = text_of(name);
-    int file = open(in_scratch(name), O_RDWR | O_CLOEXEC);
-    assert_true(file >= 0);
-    assert_int_equal(flock(file, LOCK_EX), 0);
-    run_smoke("--out l --rows 1", 1, "another process is training this run|1 run failed");
+    snprintf(line, sizeof line, "run %s --threads 1 --no-plot --out l --rows 1-2", smoke_path());
+    const Outcome *o = program_run_stopped(line, "[2/2] plain-14, seed 1: train error", SIGTERM);
+    assert_int_equal(o->code, 1);
+    expect_words(o->err, "[1/2] plain-8, seed 1: another process is training it|stopped");
     char *after = text_of(name);
     assert_string_equal(before, after);
-    close(file);
-    run_smoke("--out l --rows 1", 0, "l/runs.csv");
+    lock_release(lock);
+    run_smoke("--out l --rows 1-2", 0, "l/runs.csv");
+    runs = table_of("l/runs.csv");
+    assert_int_equal(runs.rows, 2);
+    csv_table_free(&runs);
     free(before);
     free(after);
 }
@@ -107,10 +116,15 @@ static void full_disk(void **state) {
     snprintf(line, sizeof line, "run %s --threads 1 --no-plot --out g --rows 1", smoke_path());
     const Outcome *o = program_run_limited(line, 100); /* not even a header */
     assert_int_equal(o->code, 1);
-    expect_words(o->err, "cannot write|curves.csv");
+    expect_words(o->err, "cannot write|plan.csv");
     assert_false(exists("g/runs.csv"));
     assert_false(exists("g/curves.csv"));
-    o = program_run_limited(line, (int)header_bytes() + 50); /* headers, but no row of runs.csv */
+    o = program_run_limited(line, (int)header_bytes() + 50); /* headers and curves, no more */
+    assert_int_equal(o->code, 1);
+    expect_words(o->err, "cannot write|checkpoint.safetensors");
+    snprintf(line, sizeof line,
+             "run %s --threads 1 --no-plot --out g --rows 1 --set eval_every=end", smoke_path());
+    o = program_run_limited(line, (int)header_bytes() + 50); /* no checkpoint: up to run.csv */
     assert_int_equal(o->code, 1);
     expect_words(o->err, "cannot write|run.csv");
     CsvTable runs = table_of("g/runs.csv");

@@ -1,0 +1,159 @@
+#define _GNU_SOURCE
+#include "tests/survive/made.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/base/csv.h"
+#include "harness/sweep/columns.h"
+#include "tests/data/files.h"
+#include "tests/sweep/program.h"
+#include "tests/sweep/scratch.h"
+
+void make_data(void) {
+    idx_set(in_scratch("d/mnist"), 60, 30, 0);
+}
+
+const char *fast_backend(void) {
+    const Outcome *o = program_run("list backends");
+    return strstr(o->out, "cpu") && !strstr(o->out, "cpu is not") ? "cpu" : "ref";
+}
+
+const char *in_scratch(const char *name) {
+    static char path[768];
+    snprintf(path, sizeof path, "%s/%s", scratch_folder(), name);
+    return path;
+}
+
+char *text_of(const char *name) {
+    char *text = slurp_text(in_scratch(name));
+    if (!text)
+        fail_msg("%s cannot be read", name);
+    return text;
+}
+
+bool exists(const char *name) {
+    return access(in_scratch(name), F_OK) == 0;
+}
+
+static CsvTable table_of(const char *name) {
+    CsvTable table;
+    if (csv_read(in_scratch(name), &table) != STATUS_OK)
+        fail_msg("%s", status_message());
+    return table;
+}
+
+char *run_cell(const char *dir, int row, const char *column) {
+    char name[128];
+    snprintf(name, sizeof name, "%s/runs.csv", dir);
+    CsvTable runs = table_of(name);
+    assert_true(row < runs.rows);
+    const char *text = csv_get(&runs, row, column);
+    assert_non_null(text);
+    char *copy = strdup(text);
+    csv_table_free(&runs);
+    return copy;
+}
+
+int run_rows(const char *dir) {
+    char name[128];
+    snprintf(name, sizeof name, "%s/runs.csv", dir);
+    CsvTable runs = table_of(name);
+    int rows = runs.rows;
+    csv_table_free(&runs);
+    return rows;
+}
+
+/* ---- comparing ---- */
+
+static bool is_volatile(const char *name) {
+    int counts[2];
+    const ResultColumn *tables[] = {columns_result(&counts[0]), columns_curve(&counts[1])};
+    for (int t = 0; t < 2; t++)
+        for (int i = 0; i < counts[t]; i++)
+            if (strcmp(tables[t][i].name, name) == 0 && tables[t][i].is_volatile)
+                return true;
+    return false;
+}
+
+static void same_table(const char *a, const char *b, const char *file) {
+    char one[256], two[256];
+    snprintf(one, sizeof one, "%s/%s", a, file);
+    snprintf(two, sizeof two, "%s/%s", b, file);
+    assert_int_equal(exists(one), exists(two));
+    if (!exists(one))
+        return;
+    CsvTable x = table_of(one), y = table_of(two);
+    if (x.rows != y.rows || x.columns != y.columns)
+        fail_msg("%s has %d rows, %s has %d", one, x.rows, two, y.rows);
+    for (int row = 0; row < x.rows; row++)
+        for (int i = 0; i < x.columns; i++)
+            if (!is_volatile(x.header[i]) && strcmp(x.cells[row][i], y.cells[row][i]) != 0)
+                fail_msg("%s:%d: %s is '%s', in %s '%s'", one, x.lines[row], x.header[i],
+                         x.cells[row][i], two, y.cells[row][i]);
+    csv_table_free(&x);
+    csv_table_free(&y);
+}
+
+static void same_bytes(const char *a, const char *b, const char *key, const char *file) {
+    char one[256], two[256];
+    size_t sizes[2];
+    snprintf(one, sizeof one, "%s/runs/%s/%s", a, key, file);
+    snprintf(two, sizeof two, "%s/runs/%s/%s", b, key, file);
+    if (exists(one) != exists(two))
+        fail_msg("one of %s and %s is missing", one, two);
+    if (!exists(one))
+        return;
+    uint8_t *x = file_read(in_scratch(one), &sizes[0]), *y = file_read(in_scratch(two), &sizes[1]);
+    if (sizes[0] != sizes[1] || memcmp(x, y, sizes[0]) != 0)
+        fail_msg("%s and %s differ", one, two);
+    free(x);
+    free(y);
+}
+
+void assert_same_outputs(const char *a, const char *b) {
+    same_table(a, b, "runs.csv");
+    same_table(a, b, "curves.csv");
+    same_table(a, b, "layers.csv");
+    for (int row = 0; row < run_rows(a); row++) {
+        char *key = run_cell(a, row, "key");
+        same_bytes(a, b, key, "weights.safetensors");
+        same_bytes(a, b, key, "optimizer.safetensors");
+        same_bytes(a, b, key, "steps.csv");
+        free(key);
+    }
+}
+
+/* ---- processes ---- */
+
+pid_t program_start(const char *binary, const char *args, const char *log) {
+    char copy[2048], *argv[PROGRAM_ARGS_MAX] = {"harness"}, *rest = copy;
+    int count = 1;
+    snprintf(copy, sizeof copy, "%s", args);
+    for (char *word; (word = strsep(&rest, " ")) != NULL;)
+        if (*word && count < PROGRAM_ARGS_MAX - 1)
+            argv[count++] = word;
+    int out = open(in_scratch(log), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    assert_true(out >= 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(out, STDOUT_FILENO);
+        dup2(out, STDERR_FILENO);
+        if (chdir(scratch_folder()) == 0)
+            execv(binary, argv);
+        _exit(126);
+    }
+    close(out);
+    return child;
+}

@@ -1,0 +1,122 @@
+/* A sweep that is killed at random moments, many times, leaves the same files as one that is not:
+ * rows, curves, steps, layers and final weights. usage: test_kill HARNESS KILLS */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "harness/base/clock.h"
+#include "net/philox.h"
+#include "tests/survive/made.h"
+#include "tests/sweep/program.h"
+#include "tests/sweep/scratch.h"
+
+static const char *binary;
+static long kills_wanted;
+
+/* Every kind of state that a run carries along: momenta of both optimisers, warm-up, statistics
+ * that evaluations change, the best on held-back images, dropout, short batches, a run that
+ * diverges, and doubles. */
+static const char experiment[] =
+    "family,depth,width,dataset,batch,iterations,eval_every,optimizer,lr,schedule,warmup,bn_eval,"
+    "select,shortcut_dropout,last_batch,backend\n"
+    "resnet,8,4,mnist,16,60,13,sgd,0.05,40:0.1,0.01 until 95,running,best_test,0.2,exact,%1$s\n"
+    "resnet,8,4,mnist,16,50,7,adam,0.002,none,none,batch_update,last,0,keep,%1$s\n"
+    "plain,8,4,mnist,16,50,11,sgd,0.05,none,none,recalibrated,last,0,drop,%1$s\n"
+    "plain,8,4,mnist,16,50,11,sgd,1e6,none,none,running,last,0,exact,%1$s\n"
+    "resnet,8,2,mnist,8,24,5,sgd,0.05,none,none,running,last,0,exact,ref\n";
+
+static const char options[] =
+    "run e.csv --data d --no-plot --threads 1 --save-weights --log-every 3 --layers "
+    "--checkpoint-every 4";
+
+/* The exit code, or minus the signal's number; `seconds` after the start the signal is sent. */
+static int run_until(const char *out, double seconds, int signal_number) {
+    char args[512];
+    int state;
+    snprintf(args, sizeof args, "%s --out %s", options, out);
+    pid_t child = program_start(binary, args, "log");
+    if (signal_number) {
+        struct timespec rest = {.tv_sec = (time_t)seconds,
+                                .tv_nsec = (long)(1e9 * (seconds - (double)(time_t)seconds))};
+        nanosleep(&rest, NULL);
+        kill(child, signal_number);
+    }
+    assert_int_equal(waitpid(child, &state, 0), child);
+    return WIFSIGNALED(state) ? -WTERMSIG(state) : WEXITSTATUS(state);
+}
+
+static void show_log(void) {
+    char *log = text_of("log");
+    size_t length = strlen(log);
+    print_error("%s\n", log + (length > 4000 ? length - 4000 : 0));
+    free(log);
+}
+
+/* The moments are drawn over the time of an undisturbed sweep: most kills meet a run. */
+static void kill_and_go_on(void **state) {
+    (void)state;
+    static const int signals[] = {SIGKILL, SIGKILL, SIGKILL, SIGINT, SIGTERM};
+    double start = clock_seconds();
+    if (run_until("whole", 0, 0) != 0) {
+        show_log();
+        fail();
+    }
+    double length = clock_seconds() - start;
+    long killed = 0, finished = 0;
+    for (uint32_t draw = 0; killed < kills_wanted; draw++) {
+        char out[32];
+        Philox random = philox(1, STREAM_TEST, draw, 0, 0);
+        double moment = length * (double)random.v[0] / 4294967296.0;
+        int signal_number = signals[random.v[1] % 5];
+        snprintf(out, sizeof out, "killed%ld", finished);
+        int end = run_until(out, moment, signal_number);
+        if (end == 0) {
+            assert_same_outputs("whole", out);
+            finished++;
+            continue;
+        }
+        if (end != -signal_number && end != 1)
+            show_log();
+        assert_true(end == -signal_number || end == 1);
+        killed++;
+    }
+    char last[32];
+    snprintf(last, sizeof last, "killed%ld", finished);
+    int end = run_until(last, 0, 0);
+    if (end != 0)
+        show_log();
+    assert_int_equal(end, 0);
+    assert_same_outputs("whole", last);
+    char *log = text_of("log");
+    int resumed = 0;
+    for (const char *at = log; (at = strstr(at, "goes on after iteration")) != NULL; at++)
+        resumed++;
+    free(log);
+    print_message("%ld kills, %ld sweeps, gone on within a run %d times\n", killed, finished + 1,
+                  resumed);
+    assert_true(resumed > 0);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(kill_and_go_on)};
+    char text[2048];
+    if (argc != 3)
+        return 2;
+    binary = realpath(argv[1], NULL);
+    kills_wanted = strtol(argv[2], NULL, 10);
+    program_use(argv[1]);
+    make_data();
+    snprintf(text, sizeof text, experiment, fast_backend());
+    scratch_text("e.csv", text);
+    return cmocka_run_group_tests_name("kill", tests, NULL, NULL);
+}
