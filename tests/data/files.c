@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-void folder_make(char *path, size_t size) {
+void folder_new(char *path, size_t size) {
     const char *root = getenv("TMPDIR");
     int length = snprintf(path, size, "%s/reslab_data_XXXXXX", root && root[0] ? root : "/tmp");
     assert_true(length > 0 && (size_t)length < size);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* A new folder under $TMPDIR or /tmp, emptied and removed by folder_remove(). Fails the test. */
-void folder_make(char *path, size_t size);
+void folder_new(char *path, size_t size);
 void folder_remove(const char *path);
 
 /* Makes missing folders above it. packed: as gzip. */

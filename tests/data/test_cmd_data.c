@@ -31,7 +31,7 @@ static Server *server;
 static int group_setup(void **state) {
     char table[400], text[4096], path[600];
     (void)state;
-    folder_make(root, sizeof root);
+    folder_new(root, sizeof root);
     server = server_start();
     int used = snprintf(text, sizeof text, "dataset,file,url,sha256,bytes,unpack\n");
     for (int i = 0; i < FILES; i++) {

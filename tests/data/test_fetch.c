@@ -32,7 +32,7 @@ static char sums[FILES][DIGEST_TEXT];
 static int group_setup(void **state) {
     char good[300];
     (void)state;
-    folder_make(root, sizeof root);
+    folder_new(root, sizeof root);
     snprintf(good, sizeof good, "%s/good", root);
     idx_set(good, TRAIN, TEST, 1);
     for (int i = 0; i < FILES; i++) {

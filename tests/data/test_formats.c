@@ -18,7 +18,7 @@ static char folder[256], images_path[512], labels_path[512], cifar_path[512];
 
 static int setup(void **state) {
     (void)state;
-    folder_make(folder, sizeof folder);
+    folder_new(folder, sizeof folder);
     snprintf(images_path, sizeof images_path, "%s/train-images-idx3-ubyte", folder);
     snprintf(labels_path, sizeof labels_path, "%s/train-labels-idx1-ubyte", folder);
     snprintf(cifar_path, sizeof cifar_path, "%s/data_batch_1.bin", folder);

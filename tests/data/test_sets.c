@@ -17,7 +17,7 @@ static char root[256];
 
 static int setup(void **state) {
     (void)state;
-    folder_make(root, sizeof root);
+    folder_new(root, sizeof root);
     return unsetenv("HARNESS_DATA");
 }
 

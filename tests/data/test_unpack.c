@@ -24,7 +24,7 @@ static const SetLayout *layout;
 
 static int group_setup(void **state) {
     (void)state;
-    folder_make(root, sizeof root);
+    folder_new(root, sizeof root);
     snprintf(tar_path, sizeof tar_path, "%s/set.tar.gz", root);
     return set_find("mnist", &layout) != STATUS_OK || setenv("no_proxy", "*", 1) ||
            unsetenv("HARNESS_DATA");
