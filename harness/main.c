@@ -23,6 +23,7 @@ static const Command commands[] = {
     {"collect", "put the rows of separate runs together", cmd_collect},
     {"list", "models, datasets, backends, columns", cmd_list},
     {"plot", "tables and figures of an output folder", cmd_plot},
+    {"report", "an output folder as one page of HTML", cmd_report},
     {"verdict", "what a sweep has shown: expectations and claims, judged", cmd_verdict},
     {"show", "the layers of a net: shapes, parameters, multiply-adds", cmd_show},
     {"slurm", "an experiment as jobs of a Slurm cluster", cmd_slurm},

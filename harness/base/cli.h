@@ -26,6 +26,7 @@ int cmd_data(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_slurm(int argc, char **argv);
 int cmd_verdict(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 
 /* Prints "harness: <message>" to stderr and returns the exit code that belongs to the status. */
 int cli_fail(Status status);
