@@ -12,8 +12,8 @@ void fuzz_broken(const char *file, int line, const char *condition) {
 }
 
 const char *fuzz_file(int slot, const void *bytes, size_t size) {
-    static int files[2] = {-1, -1};
-    static char paths[2][32];
+    static int files[3] = {-1, -1, -1};
+    static char paths[3][32];
     if (files[slot] < 0) {
         files[slot] = memfd_create("input", 0);
         REQUIRE(files[slot] >= 0);

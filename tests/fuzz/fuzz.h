@@ -16,8 +16,8 @@
 
 _Noreturn void fuzz_broken(const char *file, int line, const char *condition);
 
-/* The path of a file in memory that holds these bytes; two slots, 0 and 1. Valid until the slot is
- * filled again. */
+/* The path of a file in memory that holds these bytes; slots are 0, 1 and 2. Valid until the slot
+ * is filled again. */
 const char *fuzz_file(int slot, const void *bytes, size_t size);
 
 /* Reads every byte, so that a pointer or a size that is wrong cannot stay unseen. */
