@@ -4,10 +4,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/base/folder.h"
 #include "harness/base/shell.h"
 #include "harness/base/whole_file.h"
+#include "harness/sweep/expect.h"
 
 /* Everything the scripts name, by its whole path: jobs start on other machines. */
 typedef struct Names {
@@ -144,20 +146,25 @@ static Status write_run(FILE *file, void *context) {
     }
     fputs(" --out ", file);
     shell_put_word(file, names->out);
-    fputs(" --rows \"$SLURM_ARRAY_TASK_ID\" --no-plot --quiet\n", file);
+    fputs(" --only \"$SLURM_ARRAY_TASK_ID\"\n", file);
     return STATUS_OK;
 }
 
 static Status write_collect(FILE *file, void *context) {
+    static const char *const commands[] = {" collect ", " plot "};
     const Names *names = context;
-    fputs("#!/bin/sh\n# After the last run: tables and figures of all that is finished.\ncd ",
+    fputs("#!/bin/sh\n"
+          "# After the last run: the rows of all that is finished, then tables and figures.\n"
+          "cd ",
           file);
     shell_put_word(file, names->here);
-    fputs(" || exit 1\nexec ", file);
-    shell_put_word(file, names->program);
-    fputs(" plot ", file);
-    shell_put_word(file, names->out);
-    fputc('\n', file);
+    fputs(" || exit 1\n", file);
+    for (int i = 0; i < 2; i++) {
+        shell_put_word(file, names->program);
+        fputs(commands[i], file);
+        shell_put_word(file, names->out);
+        fputs(i == 0 ? " &&\n" : "\n", file);
+    }
     return STATUS_OK;
 }
 
@@ -203,43 +210,55 @@ static Status write_submit(FILE *file, void *context) {
     return STATUS_OK;
 }
 
-static Status copy_experiment(FILE *file, void *context) {
-    const Names *names = context;
+static Status copy_of(FILE *file, void *context) {
+    const char *path = context;
     char part[4096];
     size_t got;
-    FILE *from = fopen(names->experiment->path, "rb");
+    FILE *from = fopen(path, "rb");
     if (!from)
-        return status_fail(STATUS_IO, "%s: %s", names->experiment->path, strerror(errno));
+        return status_fail(STATUS_IO, "%s: %s", path, strerror(errno));
     while ((got = fread(part, 1, sizeof part, from)) > 0)
         fwrite(part, 1, got, file);
-    Status status = ferror(from)
-                        ? status_fail(STATUS_IO, "%s: %s", names->experiment->path, strerror(errno))
-                        : STATUS_OK;
+    Status status =
+        ferror(from) ? status_fail(STATUS_IO, "%s: %s", path, strerror(errno)) : STATUS_OK;
     fclose(from);
     return status;
 }
 
-static Status put_file(Names *names, const char *name, WriteFn *write) {
+static Status put_file(const Names *names, const char *name, WriteFn *write, const void *context) {
     char path[PATH_MAX + 128];
     snprintf(path, sizeof path, "%s/slurm/%s", names->out, name);
-    return whole_file_write(path, write, names);
+    return whole_file_write(path, write, (void *)context);
+}
+
+/* The experiment and the claims beside it, if there are any. */
+static Status copy_experiment(const Names *names) {
+    char name[96], claims[PATH_MAX + 128];
+    const Experiment *experiment = names->experiment;
+    snprintf(name, sizeof name, "%s.csv", experiment->name);
+    TRY(put_file(names, name, copy_of, experiment->path));
+    TRY(expectations_claims_path(experiment->path, claims, sizeof claims));
+    snprintf(name, sizeof name, "%s.claims.csv", experiment->name);
+    if (access(claims, F_OK) == 0)
+        return put_file(names, name, copy_of, claims);
+    snprintf(claims, sizeof claims, "%s/slurm/%s", names->out, name);
+    unlink(claims); /* an earlier plan's */
+    return STATUS_OK;
 }
 
 Status slurm_write(const Experiment *experiment, const SlurmPlan *plan,
                    char submit[SLURM_PATH_SIZE]) {
-    char name[80];
     Status status = STATUS_OK;
     Names *names = calloc(1, sizeof *names);
     if (!names)
         return status_fail(STATUS_NO_MEMORY, "no memory for the jobs of %s", experiment->path);
     names->experiment = experiment;
     names->plan = plan;
-    snprintf(name, sizeof name, "%s.csv", experiment->name);
     CHECK(find_names(names));
-    CHECK(put_file(names, name, copy_experiment));
-    CHECK(put_file(names, "run.sh", write_run));
-    CHECK(put_file(names, "collect.sh", write_collect));
-    CHECK(put_file(names, "submit.sh", write_submit));
+    CHECK(copy_experiment(names));
+    CHECK(put_file(names, "run.sh", write_run, names));
+    CHECK(put_file(names, "collect.sh", write_collect, names));
+    CHECK(put_file(names, "submit.sh", write_submit, names));
     if (snprintf(submit, SLURM_PATH_SIZE, "%s/slurm/submit.sh", names->out) >= SLURM_PATH_SIZE)
         status = status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %s", names->out);
 out:

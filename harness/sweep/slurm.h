@@ -1,10 +1,11 @@
 /* A sweep as jobs of a Slurm cluster: an array with a run an element, and a job after it that
  * collects and draws.
  *
- *   DIR/slurm/NAME.csv     the experiment as it was, so that the elements' numbers stay what they
- * are DIR/slurm/run.sh       an element: one run, by its number; a finished one ends at once, an
+ *   DIR/slurm/NAME.csv     the experiment as it was: the elements' numbers stay what they are;
+ *                          NAME.claims.csv, where there is one, beside it
+ *   DIR/slurm/run.sh       an element: one run, by its number; a finished one ends at once, an
  *                          interrupted one goes on where it was
- *   DIR/slurm/collect.sh   tables and figures of all that is finished
+ *   DIR/slurm/collect.sh   rows, tables and figures of all that is finished
  *   DIR/slurm/submit.sh    hands both to sbatch; to be run again for what is left
  *   DIR/slurm/run-N.log, collect.log   what they print */
 #ifndef HARNESS_SWEEP_SLURM_H

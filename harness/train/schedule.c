@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double step_latest = 1e15; /* whole numbers up to here are exact in a double */
+
 /* One step at *text; moves *text behind it. */
 static Status parse_step(const char **text, int64_t epoch_images, int batch, ScheduleStep *step) {
     char *end;
@@ -22,7 +24,12 @@ static Status parse_step(const char **text, int64_t epoch_images, int batch, Sch
     if (end == factor || (*end && *end != ' ') || !(step->factor >= 0) || !isfinite(step->factor))
         return status_fail(STATUS_BAD_INPUT, "schedule '%s': the factor must be a number from 0 on",
                            start);
-    step->from = (int64_t)ceil(epochs ? from * (double)epoch_images / batch : from);
+    from = ceil(epochs ? from * (double)epoch_images / batch : from);
+    if (!(from <= step_latest))
+        return status_fail(STATUS_BAD_INPUT,
+                           "schedule '%s': a step may begin at iteration %.0e at the latest", start,
+                           step_latest);
+    step->from = (int64_t)from;
     *text = end + strspn(end, " ");
     return STATUS_OK;
 }

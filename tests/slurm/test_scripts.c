@@ -105,8 +105,8 @@ static void nothing_is_submitted_unasked(void **state) {
     char *copy = text_of("a/slurm/x.csv");
     assert_string_equal(copy, six_runs);
     free(copy);
-    expect_in("a/slurm/run.sh", "--rows \"$SLURM_ARRAY_TASK_ID\"|--threads 1 |--no-plot");
-    expect_in("a/slurm/collect.sh", "plot '|/a'");
+    expect_in("a/slurm/run.sh", "--only \"$SLURM_ARRAY_TASK_ID\"|--threads 1 ");
+    expect_in("a/slurm/collect.sh", "harness' collect '|/a' &&\n|harness' plot '|/a'\n");
 }
 
 /* Writes the jobs of a file in the scratch folder with output folder `out` in it, here and not in
@@ -171,7 +171,7 @@ static void hostile_names_do_nothing(void **state) {
         expected, sizeof expected,
         "run\n%s/%%j '$(touch mark)'/slurm/x.csv\n--tensorboard\n;touch 'mark';\n$(touch mark)\n"
         "--set\ninit=he_fan_in\n--threads\n1\n--out\n%s/%%j '$(touch mark)'\n"
-        "--rows\n5\n--no-plot\n--quiet\n",
+        "--only\n5\n",
         scratch_folder(), scratch_folder());
     char *said = text_of("said");
     assert_string_equal(said, expected);

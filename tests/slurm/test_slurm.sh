@@ -12,7 +12,7 @@ finish() {
     trap - EXIT
     cd /
     stop_cluster
-    [ $code -eq 1 ] && tail -n 20 "$work"/cluster/*.log "$work"/out*/slurm/*.log
+    [ $code -eq 1 ] && tail -n 20 "$work"/cluster/*.log "$out"/slurm/*.log
     rm -rf "$work"
     exit $code
 }
@@ -27,7 +27,7 @@ fail() {
 }
 
 # What the jobs must come to. A name that means something to the shell and to Slurm.
-out="$work/out %j 'a' \$(touch $work/mark)"
+out="$work/out %j 'a' \$(touch mark)"
 "$harness" run "$experiment" --out "$work/alone" --threads 1 --no-plot --quiet > alone.log 2>&1
 code=$?
 if [ $code -eq 2 ] && grep -q 'dataset-fashion-mnist' alone.log; then
@@ -89,4 +89,5 @@ head -n 3 "$out/runs.csv" | cmp - before.csv || fail "finished rows changed"
 [ -s "$out/figures/error_curves.svg" ] || fail "no figures"
 [ ! -e "$work/mark" ] || fail "a name was taken for a command"
 nodes=$(scontrol show job -o "$1" | sed -n 's/.* NodeList=\(n[12]\) .*/\1/p' | sort -u | tr '\n' ' ')
+grep 'goes on after iteration' "$out/slurm/run-3.log" || fail "the killed run began anew"
 echo "the same results as without Slurm; nodes of the second array: $nodes"

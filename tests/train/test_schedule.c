@@ -41,8 +41,8 @@ static void epochs_become_whole_iterations(void **state) {
 
 static void bad_schedules_are_refused(void **state) {
     (void)state;
-    const char *bad[] = {"x",     "10",   "10:", "10:y", "-1:0.1", "10:0.1,20:0.1", "20:0.1 10:0.1",
-                         "nan:1", "10:-1"};
+    const char *bad[] = {"x",      "1e300:0.1",     "1e15e:0.1",     "10",    "10:",  "10:y",
+                         "-1:0.1", "10:0.1,20:0.1", "20:0.1 10:0.1", "nan:1", "10:-1"};
     Schedule schedule;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (schedule_parse(bad[i], 100, 10, &schedule) != STATUS_BAD_INPUT)
