@@ -13,6 +13,8 @@ static int help(void) {
         "its end, and prints the short table. Needs gnuplot (Debian: gnuplot-nox).\n"
         "\n"
         "  table.md, table.csv   error by net and depth, the paper's value where there is one\n"
+        "  shortcuts.md          error by shortcut, where shortcuts differ\n"
+        "  fig6_distance.csv     how far the curves are from the paper's, where they reach them\n"
         "  claims.md, claims.csv  what a tutorial claims beside what was measured\n"
         "  figures/error_curves  error against iterations: test bold, train dashed\n"
         "  figures/error_depth   final error against depth\n"

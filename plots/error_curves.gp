@@ -2,6 +2,7 @@
 # dashed, the same axes everywhere, one colour a depth.
 #   $lines  index j: iteration, error %, least, greatest (over seeds)   line_style[j]
 #   $marks  index p: iteration, error %, line type: the last value before a run of panel p diverged
+#   $paper  index j: iteration, error %; paper_style[j]; panel p: paper_first[p]..paper_last[p]
 #   panel p: panel_title_1[p] and _2[p], lines line_first[p]..line_last[p], labels label_first[p]..label_last[p]
 set multiplot layout panel_rows, panel_columns \
     margins screen margin_left, 1 - margin_right, margin_bottom, 1 - margin_top \
@@ -24,13 +25,16 @@ do for [p = 1:panels] {
     } else {
         unset key
     }
-    plot for [j = line_first[p]:line_last[p]] $lines index (j - 1) using ($1 / unit):3:4 \
+    plot for [j = paper_first[p]:paper_last[p]] $paper index (j - 1) using ($1 / unit):2 \
+             with lines ls paper_style[j] notitle, \
+         for [j = line_first[p]:line_last[p]] $lines index (j - 1) using ($1 / unit):3:4 \
              with filledcurves ls line_style[j] fs transparent solid 0.12 noborder notitle, \
          for [j = line_first[p]:line_last[p]] $lines index (j - 1) using ($1 / unit):2 \
              with lines ls line_style[j] notitle, \
          $marks index (p - 1) using 1:2:3 with points pt 2 ps 1.2 lw 2 lc variable notitle, \
          NaN with lines ls 21 title 'test', \
          NaN with lines ls 22 title 'train', \
+         NaN with lines ls (any_paper ? 23 : 22) title (any_paper ? 'paper' : ''), \
          NaN with points pt (any_mark ? 2 : 0) ps 1.2 lw 2 lc rgb '#000000' \
              title (any_mark ? 'diverged' : '')
 }

@@ -18,10 +18,14 @@ colours = '#0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #000000 #7F7F7F'
 do for [i = 1:8] {
     set linetype i lc rgb word(colours, i)
     set style line i lc rgb word(colours, i) lw 2.2 dt solid pt 7 ps 0.8
+    # the paper's curves behind ours: 41-48 test, 51-58 train
+    set style line 40 + i lc rgb '#A0' . word(colours, i)[2:] lw 4.5 dt solid
+    set style line 50 + i lc rgb '#A0' . word(colours, i)[2:] lw 2 dt (2, 3)
     set style line 10 + i lc rgb word(colours, i) lw 1.2 dt (8, 5) pt 6 ps 0.8
 }
 set style line 21 lc rgb '#404040' lw 2.2 dt solid pt 7 ps 0.8
 set style line 22 lc rgb '#404040' lw 1.2 dt (8, 5) pt 6 ps 0.8
+set style line 23 lc rgb '#A0404040' lw 4.5 dt solid
 set style line 30 lc rgb '#D8D8D8' lw 0.6 dt solid
 
 set border 3 lc rgb '#404040' lw 0.8

@@ -8,7 +8,7 @@
 
 #include "harness/report/results.h"
 
-enum { STYLE_TRAIN = 10, STYLE_COLOURS = 8 };
+enum { STYLE_TRAIN = 10, STYLE_PAPER = 40, STYLE_COLOURS = 8 };
 
 /* The lines of a figure: blocks of one gnuplot data block, each with a style and a title. */
 typedef struct Lines {
@@ -40,6 +40,10 @@ int style_of(int index);
 
 /* DIR/figures/NAME.gp from the data, plots/style.gp and plots/NAME.gp; then NAME.svg and .png. */
 Status figure_make(const char *dir, const char *name, const char *data, size_t size);
+
+/* The curves of the paper that belong to the panels of error_curves, up to iteration `end`: $paper,
+ * paper_style[], paper_first[], paper_last[], any_paper. */
+Status paper_put(FILE *script, const Results *results, double end);
 
 /* Each writes its data; false: there is nothing to draw. */
 Status curves_data(FILE *script, const Results *results, bool *any);

@@ -278,6 +278,7 @@ Status curves_data(FILE *script, const Results *results, bool *any) {
     if (*any) {
         fill_empty_panels(&c);
         put_curves(script, &c);
+        CHECK(paper_put(script, results, c.end));
     }
 out:
     lines_close(&c.lines);

@@ -5,6 +5,7 @@
 
 #include "harness/report/figure.h"
 #include "harness/report/gnuplot.h"
+#include "harness/report/student.h"
 
 /* Pixels. */
 enum {
@@ -41,6 +42,44 @@ static void draw(Lines *lines, const Results *results, int series, Field field, 
         if (cell->series == series && s->n > 0)
             lines_point(lines, cell->depth, s->mean, s->least, s->greatest);
     }
+}
+
+/* One line of errors: the mean over runs with its interval, cut at the ends of the scale. */
+static void draw_error(Lines *lines, const Results *results, int series, Field field, int style,
+                       const char *addition) {
+    lines_begin(lines, style, results->series[series].label, addition);
+    for (int i = 0; i < results->cell_count; i++) {
+        const Cell *cell = &results->cells[i];
+        const Summary *s = field(cell);
+        if (cell->series != series || s->n == 0)
+            continue;
+        double half = s->n > 1 ? student_half_width(s->n, s->sd, (1 - CONFIDENCE) / 2) : 0;
+        lines_point(lines, cell->depth, s->mean, fmax(s->mean - half, 0),
+                    fmin(s->mean + half, 100));
+    }
+}
+
+/* The end of the error axis: every run, and of the intervals what does not dwarf them. */
+static double error_end(const Results *results, const Lines *lines) {
+    double greatest = NAN;
+    for (int i = 0; i < results->cell_count; i++)
+        greatest = fmax(greatest, fmax(results->cells[i].test_error.greatest,
+                                       results->cells[i].train_error.greatest));
+    return fmin(100, nice_ceiling(1.1 * fmin(lines->y_max, 1.3 * greatest)));
+}
+
+/* A dot a run, where a cell has several: depth, test error, colour, shift. The first point lies
+ * outside of the picture, so that there is always one. */
+static void put_runs(FILE *script, const Results *results) {
+    fprintf(script, "$runs << EOD\n%d -1 1 0\n", results->depths[0]);
+    for (int r = 0; r < results->run_count; r++) {
+        const Run *run = &results->runs[r];
+        const Cell *cell = results_cell(results, run->series, run->depth);
+        if (cell->test_error.n > 1 && !run->diverged && !isnan(run->test_error))
+            fprintf(script, "%d %.10g %d %g\n", run->depth, run->test_error, style_of(run->series),
+                    0.012 * (run->series - (results->series_count - 1) / 2.0) + 0.013);
+    }
+    fprintf(script, "EOD\n");
 }
 
 /* The size of a figure whose legend stands on the right: room for every title. */
@@ -96,18 +135,19 @@ Status depth_data(FILE *script, const Results *results, bool *any) {
     }
     for (int s = 0; s < results->series_count; s++) {
         int before = lines.count;
-        draw(&lines, results, s, test_of, style_of(s), ", test");
-        draw(&lines, results, s, train_of, style_of(s) + STYLE_TRAIN, ", train");
+        draw_error(&lines, results, s, test_of, style_of(s), ", test");
+        draw_error(&lines, results, s, train_of, style_of(s) + STYLE_TRAIN, ", train");
         for (int i = before; i < lines.count; i++)
             line_series[i] = s;
     }
-    double y_max = lines.count ? fmin(100, nice_ceiling(1.1 * lines.y_max)) : 100;
+    double y_max = lines.count ? error_end(results, &lines) : 100;
     *any = lines.count > 0;
     if (*any) {
         put_size(script, results, DEPTH_PLOT, (int)strlen(", train"), lines.count);
         fprintf(script, "lines = %d\ny_max = %.10g\n", lines.count, y_max);
         put_depth_axis(script, results);
         put_marks(script, results, y_max);
+        put_runs(script, results);
         put_shifts(script, results, line_series, lines.count);
         lines_put(&lines, script);
     }

@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/report/fig6.h"
 #include "harness/report/files.h"
 #include "harness/report/html.h"
 #include "harness/report/page.h"
+#include "harness/report/shortcuts.h"
 
 enum { MOMENTS = 8 }; /* evaluations that the table of the curves shows */
 
@@ -86,6 +88,48 @@ static void curves_table(FILE *file, const Results *results) {
     html_end_table(file);
 }
 
+/* How far the curves are from the paper's, where they reach them. */
+static void distance_table(FILE *file, const Results *results) {
+    CsvTable fig6;
+    Distance distances[FIG6_STAGES];
+    char label[LABEL_MAX + 16], stage[64];
+    if (fig6_open(&fig6) != STATUS_OK)
+        return; /* report_write() has read it just before */
+    if (fig6_applies(&fig6, results)) {
+        html_table(file,
+                   "Distance to Fig. 6 of He et al. 2015, digitised, by stage of the training: "
+                   "medians over the paper's points in per cent, ours the mean over seeds",
+                   "net|error|iterations|#points|#ours|#paper|#median difference");
+        for (int c = 0; c < 2 * results->cell_count; c++) {
+            const Cell *cell = &results->cells[c / 2];
+            if (fig6_distance(&fig6, results, cell, c % 2, distances) != STATUS_OK)
+                continue;
+            for (int s = 0; s < FIG6_STAGES; s++) {
+                const Distance *d = &distances[s];
+                if (d->points == 0)
+                    continue;
+                cell_label(results, cell, label, sizeof label);
+                snprintf(stage, sizeof stage, "%.0f to %.0f", d->from, d->to);
+                html_row(file, label);
+                html_cell(file, c % 2 ? "train" : "test");
+                html_cell(file, stage);
+                html_cell_number(file, d->points, 0);
+                html_cell_number(file, d->ours, 2);
+                html_cell_number(file, d->paper, 2);
+                html_cell_number(file, d->median, 2);
+                html_end_row(file);
+            }
+        }
+        html_end_table(file);
+    }
+    csv_table_free(&fig6);
+}
+
+static void curves_and_distance(FILE *file, const Results *results) {
+    curves_table(file, results);
+    distance_table(file, results);
+}
+
 static void depth_table(FILE *file, const Results *results) {
     char label[LABEL_MAX + 16];
     html_table(file, "Final error in per cent, mean ± standard deviation over seeds",
@@ -157,6 +201,26 @@ static void gradients_table(FILE *file, const Results *results) {
     layers_table(file, results, true);
 }
 
+/* One kind of net a row, one depth a column. */
+static void shortcuts_table(FILE *file, const Results *results) {
+    char head[1024] = "net";
+    for (int d = 0; d < results->depth_count && strlen(head) + 32 < sizeof head; d++)
+        snprintf(head + strlen(head), sizeof head - strlen(head), "|#%d layers",
+                 results->depths[d]);
+    html_table(file, "Test error in per cent by shortcut, mean ± standard deviation over seeds",
+               head);
+    for (int s = 0; s < results->series_count; s++) {
+        html_row(file, results->series[s].label);
+        for (int d = 0; d < results->depth_count; d++) {
+            const Cell *cell = results_cell(results, s, results->depths[d]);
+            html_cell_mean(file, cell ? cell->test_error.mean : NAN,
+                           cell ? cell->test_error.sd : NAN, 2);
+        }
+        html_end_row(file);
+    }
+    html_end_table(file);
+}
+
 /* ---- the figures ---- */
 
 static const struct {
@@ -166,11 +230,13 @@ static const struct {
     {"error_curves", "Learning curves: error against iterations",
      "A panel for each kind of net, a colour for each depth. Bold: test error. Dashed: running "
      "training error. With several seeds the line is their mean and the band reaches from the "
-     "least to the greatest. The table after the figure has the numbers.",
-     curves_table},
+     "least to the greatest. Broad and pale, where our curves reach them: He et al. 2015, Fig. 6. "
+     "The table after the figure has the numbers.",
+     curves_and_distance},
     {"error_depth", "Final error against depth",
-     "A colour for each kind of net. Bold: test error. Dashed: training error. The table after the "
-     "figure has the numbers.",
+     "A colour for each kind of net. Bold: test error. Dashed: training error. With several seeds "
+     "the bar is the interval of the mean (90 %) and each dot a run. The table after the figure "
+     "has the numbers.",
      depth_table},
     {"cost_depth", "Time and parameters against depth",
      "A colour for each kind of net; the panels show what a run took and how large the net is. The "
@@ -218,6 +284,10 @@ Status page_figures(FILE *file, const Page *page) {
     }
     for (int i = 0; i < FIGURES && !page->no_figures[0]; i++)
         TRY(put_figure(file, page, i));
+    if (shortcuts_differ(&page->verdicts->results)) {
+        fprintf(file, "<h3>Shortcuts</h3>\n");
+        shortcuts_table(file, &page->verdicts->results);
+    }
     fprintf(file, "</section>\n");
     return STATUS_OK;
 }

@@ -148,6 +148,16 @@ PaperValue reference_find(const CsvTable *reference, const Results *results, int
                         .note = csv_get(reference, r, "note")};
 }
 
+bool reference_is_fig6_net(const Results *results, int row) {
+    const CsvTable *csv = &results->runs_csv;
+    char departure[64];
+    departure_name(results, row, departure, sizeof departure);
+    return is_papers_net(results, row) && cell_is(csv, row, "dataset", "cifar10") &&
+           is_or_missing(csv, row, "block", "basic") && !departure[0] &&
+           (strcmp(run_text(results, row, "family"), "plain") == 0 ||
+            strcmp(run_text(results, row, "shortcut"), "A") == 0);
+}
+
 static void append(char *text, size_t size, const char *more) {
     size_t used = strlen(text);
     snprintf(text + used, size - used, "%s", more);

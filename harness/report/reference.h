@@ -2,6 +2,7 @@
 #ifndef HARNESS_REPORT_REFERENCE_H
 #define HARNESS_REPORT_REFERENCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "harness/report/results.h"
@@ -20,6 +21,9 @@ Status reference_open(CsvTable *reference);
  * row of runs.csv; only for nets of the paper's width and block. */
 PaperValue reference_find(const CsvTable *reference, const Results *results, int row,
                           const char *metric);
+/* The net of a run is one of Fig. 6 of He et al. 2015: plain, or with the paper's own shortcuts, on
+ * CIFAR-10, in the original order of activation. */
+bool reference_is_fig6_net(const Results *results, int row);
 /* "iterations 200 (64000), batch 64 (128)": each way in which the runs are not the paper's CIFAR-10
  * protocol, theirs first, the paper's in brackets. Empty when they follow it. */
 void protocol_differences(const Results *results, char *text, size_t size);

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "harness/report/claims.h"
+#include "harness/report/fig6.h"
 #include "harness/report/figure.h"
 #include "harness/report/files.h"
+#include "harness/report/shortcuts.h"
 #include "harness/report/table.h"
 
 static const struct {
@@ -63,6 +65,22 @@ out:
     return status;
 }
 
+/* fig6_distance.csv, where our curves reach the paper's. */
+static Status write_distance(const char *dir, const Results *results) {
+    CsvTable fig6;
+    TRY(fig6_open(&fig6));
+    Status status = fig6_applies(&fig6, results)
+                        ? write_table(dir, "fig6_distance.csv", results, &fig6, fig6_csv)
+                        : STATUS_OK;
+    csv_table_free(&fig6);
+    return status;
+}
+
+static void put_shortcuts(FILE *file, const Results *results, const CsvTable *unused) {
+    (void)unused;
+    shortcuts_markdown(file, results);
+}
+
 /* An earlier figure must not pass for one of the present results. */
 static void remove_figure(const char *dir, const char *name) {
     static const char *const endings[] = {"gp", "svg", "png"};
@@ -101,6 +119,9 @@ Status report_write(const char *dir) {
     CHECK(write_table(dir, "table.csv", &results, &reference, table_csv));
     CHECK(write_table(dir, "table.md", &results, &reference, table_markdown));
     CHECK(write_claims(dir, &results));
+    CHECK(write_distance(dir, &results));
+    if (shortcuts_differ(&results))
+        CHECK(write_table(dir, "shortcuts.md", &results, &reference, put_shortcuts));
     for (int i = 0; i < (int)(sizeof figures / sizeof figures[0]); i++)
         CHECK(write_figure(dir, i, &results));
 out:

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "harness/verdict/student.h"
+#include "harness/report/student.h"
 
 /* Standard error and degrees of freedom with `more` runs a side. */
 static void put_error(MeanEstimate *e, int more) {

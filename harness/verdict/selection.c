@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/verdict/student.h"
+#include "harness/report/student.h"
 #include "harness/verdict/verdict.h"
 
 /* Results written before there was a column of the last error have it where the last was chosen. */
@@ -37,10 +37,9 @@ static Status measure(const Results *results, const Group *group, double alpha, 
     row->validation = summarize(validation, n);
     row->best = summarize(best, n);
     row->optimism = summarize(optimism, n);
-    MeanEstimate e = estimate_mean(&row->optimism);
-    double half = e.se > 0 ? student_quantile(1 - alpha, e.df) * e.se : 0;
-    row->ci_low = isnan(e.se) ? NAN : e.value - half;
-    row->ci_high = isnan(e.se) ? NAN : e.value + half;
+    double half = student_half_width(row->optimism.n, row->optimism.sd, alpha);
+    row->ci_low = row->optimism.mean - half;
+    row->ci_high = row->optimism.mean + half;
     return STATUS_OK;
 }
 

@@ -198,7 +198,7 @@ static void hostile_text_does_nothing(void **state) {
     free(curves);
     if (report_write(folder) != STATUS_OK)
         fail_msg("%s", status_message());
-    assert_int_equal(entries(folder), 5); /* runs, curves, two tables, figures */
+    assert_int_equal(entries(folder), 6); /* runs, curves, three tables, figures */
     char figures_folder[1024];
     snprintf(figures_folder, sizeof figures_folder, "%s/figures", folder);
     assert_int_equal(entries(figures_folder), 3 * FIGURES);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "harness/verdict/decide.h"
-#include "harness/verdict/student.h"
+#include "harness/report/student.h"
 
 static const char *golden_path;
 static const Level level = {.alpha = 0.05, .power = 0.8};

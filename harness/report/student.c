@@ -1,4 +1,4 @@
-#include "harness/verdict/student.h"
+#include "harness/report/student.h"
 
 #include <math.h>
 
@@ -69,4 +69,10 @@ double student_quantile(double p, double df) {
             high = middle;
     }
     return low + (high - low) / 2;
+}
+
+double student_half_width(int n, double sd, double alpha) {
+    if (n < 2 || !(sd >= 0))
+        return NAN;
+    return sd > 0 ? student_quantile(1 - alpha, n - 1) * sd / sqrt(n) : 0;
 }
