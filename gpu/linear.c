@@ -3,33 +3,22 @@
  *   y^T = w x^T,  dx^T = w^T dy^T,  dw^T = x^T dy */
 #include "gpu/ops.h"
 
+enum { IMAGES, INPUTS, OUTPUTS };
+
+/* c = op_a(a) op_b(b), m x n from k terms. No matrix has gaps between its columns. */
 typedef struct Product {
     cublasOperation_t op_a, op_b;
-    int m, n, k;
-    const void *a, *b;
-    int lda, ldb;
-    void *c;
-    int ldc;
-    bool half_c;
+    int m, n, k; /* each IMAGES, INPUTS or OUTPUTS */
 } Product;
+
+static const Product forward = {CUBLAS_OP_T, CUBLAS_OP_N, OUTPUTS, IMAGES, INPUTS};
+static const Product data_gradient = {CUBLAS_OP_N, CUBLAS_OP_N, INPUTS, IMAGES, OUTPUTS};
+static const Product weight_gradient = {CUBLAS_OP_N, CUBLAS_OP_T, INPUTS, OUTPUTS, IMAGES};
 
 static cublasComputeType_t compute_type(Precision precision) {
     if (precision == PRECISION_TF32)
         return CUBLAS_COMPUTE_32F_FAST_TF32;
     return precision == PRECISION_BF16 ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_32F_PEDANTIC;
-}
-
-static Status run_product(GpuProgram *program, const Step *step, const Product *p) {
-    Status status = STATUS_OK;
-    const float one = 1, zero = 0;
-    cudaDataType input = program->half ? CUDA_R_16BF : CUDA_R_32F;
-    CUBLAS_CHECK(cublasGemmEx(program->gpu->lane[step->lane].cublas, p->op_a, p->op_b, p->m, p->n,
-                              p->k, &one, p->a, input, p->lda, p->b, input, p->ldb, &zero, p->c,
-                              p->half_c ? CUDA_R_16BF : CUDA_R_32F, p->ldc,
-                              compute_type(program->base.spec.precision), CUBLAS_GEMM_DEFAULT),
-                 name_of(program, step));
-out:
-    return status;
 }
 
 static int inputs_of(const GpuProgram *program, int node) {
@@ -40,61 +29,47 @@ static int outputs_of(const GpuProgram *program, int node) {
     return padded(shape_of(program, node).c);
 }
 
+static Status run_product(GpuProgram *program, const Step *step, const Product *p, const void *a,
+                          const void *b, void *c, bool half_c) {
+    Status status = STATUS_OK;
+    const int sizes[] = {[IMAGES] = program->base.spec.max_batch,
+                         [INPUTS] = inputs_of(program, step->node),
+                         [OUTPUTS] = outputs_of(program, step->node)};
+    const int m = sizes[p->m], n = sizes[p->n], k = sizes[p->k];
+    const float one = 1, zero = 0;
+    cudaDataType input = program->half ? CUDA_R_16BF : CUDA_R_32F;
+    CUBLAS_CHECK(cublasGemmEx(program->gpu->lane[step->lane].cublas, p->op_a, p->op_b, m, n, k,
+                              &one, a, input, p->op_a == CUBLAS_OP_N ? m : k, b, input,
+                              p->op_b == CUBLAS_OP_N ? k : n, &zero, c,
+                              half_c ? CUDA_R_16BF : CUDA_R_32F, m,
+                              compute_type(program->base.spec.precision), CUBLAS_GEMM_DEFAULT),
+                 name_of(program, step));
+out:
+    return status;
+}
+
+static const void *weight_of(const GpuProgram *program, const Step *step) {
+    return weight_value(program, node_of(program, step->node)->weight);
+}
+
 /* buf: 0 y, 1 x */
 static Status run_forward(GpuProgram *program, const Step *step) {
-    int N = program->base.spec.max_batch, I = inputs_of(program, step->node);
-    int O = outputs_of(program, step->node);
-    const Product product = {.op_a = CUBLAS_OP_T,
-                             .op_b = CUBLAS_OP_N,
-                             .m = O,
-                             .n = N,
-                             .k = I,
-                             .a = weight_value(program, node_of(program, step->node)->weight),
-                             .lda = I,
-                             .b = step_buffer(program, step, 1),
-                             .ldb = I,
-                             .c = step_buffer(program, step, 0),
-                             .ldc = O,
-                             .half_c = program->plan[step->node].half};
-    return run_product(program, step, &product);
+    return run_product(program, step, &forward, weight_of(program, step),
+                       step_buffer(program, step, 1), step_buffer(program, step, 0),
+                       program->plan[step->node].half);
 }
 
 /* buf: 0 dx, 1 dy */
 static Status run_data_gradient(GpuProgram *program, const Step *step) {
-    int N = program->base.spec.max_batch, I = inputs_of(program, step->node);
-    int O = outputs_of(program, step->node);
-    const Product product = {.op_a = CUBLAS_OP_N,
-                             .op_b = CUBLAS_OP_N,
-                             .m = I,
-                             .n = N,
-                             .k = O,
-                             .a = weight_value(program, node_of(program, step->node)->weight),
-                             .lda = I,
-                             .b = step_buffer(program, step, 1),
-                             .ldb = O,
-                             .c = step_buffer(program, step, 0),
-                             .ldc = I,
-                             .half_c = program->half};
-    return run_product(program, step, &product);
+    return run_product(program, step, &data_gradient, weight_of(program, step),
+                       step_buffer(program, step, 1), step_buffer(program, step, 0), program->half);
 }
 
 /* buf: 0 x, 1 dy */
 static Status run_weight_gradient(GpuProgram *program, const Step *step) {
-    int N = program->base.spec.max_batch, I = inputs_of(program, step->node);
-    int O = outputs_of(program, step->node);
-    const Product product = {.op_a = CUBLAS_OP_N,
-                             .op_b = CUBLAS_OP_T,
-                             .m = I,
-                             .n = O,
-                             .k = N,
-                             .a = step_buffer(program, step, 0),
-                             .lda = I,
-                             .b = step_buffer(program, step, 1),
-                             .ldb = O,
-                             .c = param_gradient(program, node_of(program, step->node)->weight),
-                             .ldc = I,
-                             .half_c = false};
-    return run_product(program, step, &product);
+    return run_product(program, step, &weight_gradient, step_buffer(program, step, 0),
+                       step_buffer(program, step, 1),
+                       param_gradient(program, node_of(program, step->node)->weight), false);
 }
 
 static size_t weight_bytes(const GpuProgram *program, int node, size_t size) {

@@ -40,7 +40,8 @@ typedef struct Run {
 
 /* Runs that differ in nothing but depth and seed: "plain", "resnet A". A column other than family
  * and shortcut separates series only when it varies at one and the same depth; a warm-up that only
- * the deepest net has does not. */
+ * the deepest net has does not. A label names the separating columns; where there are several, only
+ * those that are not at their default. */
 typedef struct Series {
     char label[LABEL_MAX]; /* "resnet A, lr=0.05"; letters, digits, harmless punctuation only */
     int row;               /* a row of runs.csv that stands for it */

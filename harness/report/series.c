@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/report/results.h"
+#include "harness/sweep/columns.h"
 
 void label_clean(const char *text, char *label, size_t size) {
     static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -101,9 +102,18 @@ static bool same_series(const Results *results, const bool *separates, int a, in
     return true;
 }
 
+/* What a run does when nobody chooses: not worth a word where several columns set series apart. */
+static bool is_default(const char *column, const char *value) {
+    const Column *known = columns_find(column);
+    return known && strcmp(known->fallback, value) == 0;
+}
+
 static void make_label(const Results *results, const bool *separates, Series *series) {
     char text[2 * LABEL_MAX] = "", part[LABEL_MAX];
     bool several_shortcuts = false;
+    int separating = 0;
+    for (int c = 0; c < results->runs_csv.columns; c++)
+        separating += separates[c];
     append(text, sizeof text, "", run_text(results, series->row, "family"));
     for (int row = 0; row < results->run_count; row++)
         several_shortcuts |= !row_is_plain(results, row) && !series->plain &&
@@ -112,9 +122,10 @@ static void make_label(const Results *results, const bool *separates, Series *se
         append(text, sizeof text, " ", run_text(results, series->row, "shortcut"));
     for (int c = 0; c < results->runs_csv.columns; c++) {
         const char *column = results->runs_csv.header[c];
-        if (!separates[c])
+        const char *value = run_text(results, series->row, column);
+        if (!separates[c] || (separating > 1 && is_default(column, value)))
             continue;
-        snprintf(part, sizeof part, "%s=%s", column, run_text(results, series->row, column));
+        snprintf(part, sizeof part, "%s=%s", column, value);
         append(text, sizeof text, ", ", part);
     }
     label_clean(text, series->label, sizeof series->label);

@@ -25,7 +25,6 @@ typedef struct Column {
     double low, high;
     const char *zero;     /* word for 0, or NULL */
     const char *choices;  /* "plain|resnet" */
-    const char *later;    /* choices that are known but cannot be run yet; or NULL */
     const char *fallback; /* the default, as text */
     const char *help;
 } Column;

@@ -34,17 +34,6 @@ static Status refuse(const Column *column, const char *value) {
                        allowed, more);
 }
 
-/* A known choice whose feature is not there yet is told apart from a typing error. */
-static Status refuse_choice(const Column *column, const char *value) {
-    char allowed[256];
-    if (!column->later || !value[0] ||
-        (strcmp(column->later, "*") != 0 && value_choice(column->later, value) < 0))
-        return refuse(column, value);
-    columns_values(column, allowed, sizeof allowed);
-    return status_fail(STATUS_BAD_INPUT, "%s: '%s' is not available yet (now: %s)", column->name,
-                       value, allowed);
-}
-
 static bool is_stage_list(const char *column) {
     return strcmp(column, "blocks") == 0 || strcmp(column, "channels") == 0 ||
            strcmp(column, "bottlenecks") == 0;
@@ -155,12 +144,12 @@ static Status set_field(const Column *column, void *field, const char *value) {
     case COLUMN_CHOICE:
         index = value_choice(column->choices, value);
         if (index < 0)
-            return refuse_choice(column, value);
+            return refuse(column, value);
         *(int64_t *)field = index;
         return STATUS_OK;
     case COLUMN_WORD:
         if (value_choice(column->choices, value) < 0)
-            return refuse_choice(column, value);
+            return refuse(column, value);
         snprintf(field, column->size, "%s", value);
         return STATUS_OK;
     case COLUMN_TEXT:

@@ -151,13 +151,35 @@ static void what_sets_series_apart(void **state) {
     results_free(&results);
 }
 
+/* Of several columns only what differs from the default is named. */
+static void labels_leave_defaults_out(void **state) {
+    (void)state;
+    const char *runs = RUNS_HEADER "m,resnet,20,A,16,mnist,128,10,0.1,none,1,a,done,,1,1,1,1,1\n"
+                                   "m,resnet,20,A,16,mnist,64,10,0.1,none,1,b,done,,1,1,1,1,1\n"
+                                   "m,resnet,20,A,16,mnist,64,10,0.2,none,1,c,done,,1,1,1,1,1\n";
+    const char *const labels[] = {"resnet", "resnet, batch=64", "resnet, batch=64, lr=0.2"};
+    Results results;
+    assert_int_equal(results_read(fixture_folder("defaults", runs, CURVES_HEADER), &results),
+                     STATUS_OK);
+    assert_int_equal(results.series_count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(results.series[i].label, labels[i]);
+    results_free(&results);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(summary_of_a_few),     cmocka_unit_test(summary_of_one_and_none),
-        cmocka_unit_test(ceilings_are_round),   cmocka_unit_test(labels_are_cleaned),
-        cmocka_unit_test(labels_keep_apart),    cmocka_unit_test(labels_stay_in_the_picture),
-        cmocka_unit_test(papers_values),        cmocka_unit_test(no_value_where_the_paper_has_none),
-        cmocka_unit_test(protocol_is_compared), cmocka_unit_test(what_sets_series_apart),
+        cmocka_unit_test(summary_of_a_few),
+        cmocka_unit_test(summary_of_one_and_none),
+        cmocka_unit_test(ceilings_are_round),
+        cmocka_unit_test(labels_are_cleaned),
+        cmocka_unit_test(labels_keep_apart),
+        cmocka_unit_test(labels_stay_in_the_picture),
+        cmocka_unit_test(papers_values),
+        cmocka_unit_test(no_value_where_the_paper_has_none),
+        cmocka_unit_test(protocol_is_compared),
+        cmocka_unit_test(what_sets_series_apart),
+        cmocka_unit_test(labels_leave_defaults_out),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,107 +12,8 @@
 #include "harness/train/evaluate.h"
 #include "harness/train/sampler.h"
 #include "harness/train/trainer.h"
-#include "net/models.h"
-#include "net/philox.h"
 #include "tests/support/rig.h"
-
-enum { IMAGES = 24, TESTS = 11, CLASSES = 3, ITERATIONS = 7, BATCH = 5, ROWS_MAX = 16 };
-
-static const Shape shape = {1, 6, 5};
-
-/* ---- the problem: bytes whose brightness hints at the label ---- */
-
-typedef struct Problem {
-    ImageSet train, test;
-    int32_t train_indices[IMAGES], test_indices[TESTS];
-    Normalization normalization;
-    Net *net;
-    Backend *backend;
-    TrainSpec spec;
-    CurveRow rows[ROWS_MAX];
-    int row_count;
-} Problem;
-
-static ImageSet images(int count, uint32_t who, int32_t *indices) {
-    ImageSet set = {.count = count, .classes = CLASSES, .shape = shape};
-    size_t size = shape_count(shape);
-    set.images = malloc((size_t)count * size);
-    set.labels = malloc((size_t)count * sizeof *set.labels);
-    for (int n = 0; n < count; n++) {
-        set.labels[n] = n % CLASSES;
-        indices[n] = n;
-        for (size_t i = 0; i < size; i++)
-            set.images[n * size + i] =
-                (uint8_t)(40 * set.labels[n] +
-                          philox_below(philox(1, STREAM_TEST, who, (uint32_t)n, (uint32_t)i).v[0],
-                                       120));
-    }
-    return set;
-}
-
-static int set_up(void **state) {
-    Problem *p = calloc(1, sizeof *p);
-    p->train = images(IMAGES, 1, p->train_indices);
-    p->test = images(TESTS, 2, p->test_indices);
-    OK(normalization_make(NORMALIZE_CHANNEL, &p->train, p->train_indices, IMAGES,
-                          &p->normalization));
-    ModelSpec model = model_default();
-    model.depth = 8;
-    model.width = 2;
-    model.input = shape;
-    model.classes = CLASSES;
-    OK(model_build(&model, &p->net));
-    BackendOptions options = {0};
-    OK(backend_open("ref", &options, &p->backend));
-    p->spec = (TrainSpec){.train_set = &p->train,
-                          .test_set = &p->test,
-                          .train = p->train_indices,
-                          .test = p->test_indices,
-                          .train_count = IMAGES,
-                          .test_count = TESTS,
-                          .normalization = &p->normalization,
-                          .crop_pad = 1,
-                          .flip = true,
-                          .shuffle = true,
-                          .batch = BATCH,
-                          .iterations = ITERATIONS,
-                          .eval_every = 3,
-                          .lr = 0.05,
-                          .optimizer = {.kind = OPTIMIZER_SGD_CAFFE, .momentum = 0.9},
-                          .seed = 3,
-                          .precision = PRECISION_FP64};
-    OK(schedule_parse("4:0.1", IMAGES, BATCH, &p->spec.schedule));
-    *state = p;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    Problem *p = *state;
-    free(p->train.images);
-    free(p->train.labels);
-    free(p->test.images);
-    free(p->test.labels);
-    normalization_free(&p->normalization);
-    net_destroy(p->net);
-    backend_close(p->backend);
-    free(p);
-    return 0;
-}
-
-static Status keep_row(void *context, const CurveRow *row) {
-    Problem *p = context;
-    assert_true(p->row_count < ROWS_MAX);
-    p->rows[p->row_count++] = *row;
-    return STATUS_OK;
-}
-
-static TrainResult trained(Problem *p) {
-    TrainHooks hooks = {.context = p, .curve = keep_row};
-    TrainResult result;
-    p->row_count = 0;
-    OK(train_run(&p->spec, p->net, p->backend, &hooks, &result));
-    return result;
-}
+#include "tests/train/problem.h"
 
 /* ---- the same by hand ---- */
 
@@ -178,7 +79,7 @@ static Evaluation by_hand(Problem *p, int steps, Mode mode) {
 
 static void reports_what_the_plain_calls_give(void **state) {
     Problem *p = *state;
-    TrainResult result = trained(p);
+    TrainResult result = problem_train(p);
     assert_false(result.diverged);
     assert_int_equal(result.iterations, ITERATIONS);
     const int64_t evaluated[] = {3, 6, 7};
@@ -199,13 +100,13 @@ static void reports_what_the_plain_calls_give(void **state) {
 static void dropout_draws_by_seed_and_iteration(void **state) {
     Problem *p = *state;
     Net *net = net_create("dropout");
-    int x = net_conv2d(net, "conv", net_input(net, shape), 4, 3, 1, 1, true);
+    int x = net_conv2d(net, "conv", net_input(net, problem_shape), 4, 3, 1, 1, true);
     x = net_dropout(net, "dropout", net_relu(net, "relu", x), 0.5);
     net_softmax_cross_entropy(net, "loss", net_linear(net, "fc", x, CLASSES, true));
     OK(net_finish(net));
     net_destroy(p->net);
     p->net = net;
-    trained(p);
+    problem_train(p);
     for (int i = 0; i < p->row_count; i++) {
         Evaluation want = by_hand(p, (int)p->rows[i].iteration, MODE_EVAL);
         assert_true(p->rows[i].test_loss == want.loss);
@@ -216,7 +117,7 @@ static void evaluates_with_the_statistics_asked_for(void **state) {
     Problem *p = *state;
     p->spec.bn_eval = BN_EVAL_BATCH;
     p->spec.eval_every = 0;
-    trained(p);
+    problem_train(p);
     assert_int_equal(p->row_count, 1);
     assert_true(p->rows[0].test_loss == by_hand(p, ITERATIONS, MODE_EVAL_BATCH).loss);
     assert_true(p->rows[0].test_loss != by_hand(p, ITERATIONS, MODE_EVAL).loss);
@@ -225,25 +126,25 @@ static void evaluates_with_the_statistics_asked_for(void **state) {
 /* Recalibration changes what evaluation sees, and nothing of the training. */
 static void recalibration_leaves_training_alone(void **state) {
     Problem *p = *state;
-    TrainResult running = trained(p);
+    TrainResult running = problem_train(p);
     p->spec.bn_eval = BN_EVAL_RECALIBRATED;
-    TrainResult exact = trained(p);
+    TrainResult exact = problem_train(p);
     assert_true(exact.last.train_loss == running.last.train_loss);
     assert_true(exact.last.test_loss != running.last.test_loss);
 }
 
 static void the_same_seed_gives_the_same_rows(void **state) {
     Problem *p = *state;
-    TrainResult once = trained(p), again = trained(p);
+    TrainResult once = problem_train(p), again = problem_train(p);
     assert_true(once.last.test_loss == again.last.test_loss);
     assert_true(once.last.train_loss == again.last.train_loss);
     p->spec.seed++;
-    assert_true(trained(p).last.train_loss != once.last.train_loss);
+    assert_true(problem_train(p).last.train_loss != once.last.train_loss);
 }
 
 static void the_running_error_is_of_the_last_stretch(void **state) {
     Problem *p = *state;
-    trained(p);
+    problem_train(p);
     double images = BATCH; /* the last row follows one iteration after the one before */
     double errors = p->rows[2].train_error_pct * images / 100;
     assert_true(fabs(errors - round(errors)) < 1e-9);
@@ -253,85 +154,11 @@ static void divergence_is_a_result(void **state) {
     Problem *p = *state;
     p->spec.lr = 1e300;
     p->spec.schedule.count = 0;
-    TrainResult result = trained(p);
+    TrainResult result = problem_train(p);
     assert_true(result.diverged);
     assert_int_equal(result.iterations, 2); /* the first step's update is seen by the next loss */
     assert_true(isnan(result.last.test_error_pct));
     assert_int_equal(result.last.iteration, result.iterations);
-}
-
-/* ---- a device that runs behind the calls ---- */
-
-static BackendOps behind;
-static const BackendOps *usual;
-static int reads;
-
-static Status counted_metrics(Program *program, Metrics *metrics) {
-    reads += program->spec.mode == MODE_TRAIN;
-    return usual->metrics(program, metrics);
-}
-
-/* From here on the problem's backend counts how often training asks for its metrics. */
-static void count_reads(Problem *p, bool wait) {
-    usual = usual ? usual : p->backend->ops;
-    behind = *usual;
-    behind.metrics = counted_metrics;
-    behind.metrics_wait = wait;
-    p->backend->ops = &behind;
-    reads = 0;
-}
-
-static void a_device_is_asked_seldom(void **state) {
-    Problem *p = *state;
-    CurveRow rows[ROWS_MAX];
-    p->spec.iterations = 47;
-    p->spec.eval_every = 21;
-    p->spec.lr = 0.01;
-    count_reads(p, false);
-    trained(p);
-    assert_int_equal(reads, 47);
-    assert_int_equal(p->row_count, 3);
-    memcpy(rows, p->rows, sizeof rows);
-    count_reads(p, true);
-    TrainResult result = trained(p);
-    assert_int_equal(reads, 5); /* after 20, 21, 40, 42 and 47 */
-    assert_int_equal(result.iterations, 47);
-    for (int i = 0; i < 3; i++) {
-        const CurveRow *row = &p->rows[i];
-        assert_int_equal(row->iteration, rows[i].iteration);
-        assert_true(row->test_loss == rows[i].test_loss);
-        assert_true(row->train_error_pct == rows[i].train_error_pct);
-        /* the same losses, added in another order */
-        assert_true(fabs(row->train_loss - rows[i].train_loss) <= 1e-14 * rows[i].train_loss);
-    }
-}
-
-static void warm_up_watches_every_iteration(void **state) {
-    Problem *p = *state;
-    OK(warmup_parse("0.001 until 0.001", &p->spec.warmup));
-    count_reads(p, true);
-    trained(p);
-    assert_int_equal(reads, ITERATIONS);
-}
-
-/* In the 28th iteration, which is seen after the 40th, the loss is not finite. */
-static void divergence_is_counted_where_it_was(void **state) {
-    Problem *p = *state;
-    p->spec.iterations = 60;
-    p->spec.eval_every = 0;
-    p->spec.lr = 0.01;
-    OK(schedule_parse("26:1e302", IMAGES, BATCH, &p->spec.schedule));
-    count_reads(p, false);
-    TrainResult each = trained(p);
-    assert_true(each.diverged);
-    assert_int_equal(each.iterations, 28);
-    count_reads(p, true);
-    TrainResult seldom = trained(p);
-    assert_int_equal(reads, 2);
-    assert_true(seldom.diverged);
-    assert_int_equal(seldom.iterations, 28);
-    assert_int_equal(seldom.last.iteration, 28);
-    assert_int_equal(p->row_count, 0);
 }
 
 /* ---- layers ---- */
@@ -343,7 +170,7 @@ typedef struct Watched {
 } Watched;
 
 static Status keep_watched_row(void *context, const CurveRow *row) {
-    return keep_row(((Watched *)context)->problem, row);
+    return problem_keep_row(((Watched *)context)->problem, row);
 }
 
 static Status keep_layers(void *context, int64_t iteration, const LayerRow *rows, int count) {
@@ -369,7 +196,7 @@ static void layers_are_watched_unnoticed(void **state) {
         TrainHooks hooks = {.context = &w, .curve = keep_watched_row, .layers = keep_layers};
         TrainResult result;
         p->spec.bn_eval = evals[e];
-        trained(p);
+        problem_train(p);
         memcpy(rows, p->rows, sizeof rows);
         p->row_count = 0;
         OK(train_run(&p->spec, p->net, p->backend, &hooks, &result));
@@ -386,7 +213,7 @@ static void layers_are_watched_unnoticed(void **state) {
 static void a_stop_request_ends_the_run(void **state) {
     Problem *p = *state;
     volatile sig_atomic_t stop = 1;
-    TrainHooks hooks = {.context = p, .curve = keep_row, .stop = &stop};
+    TrainHooks hooks = {.context = p, .curve = problem_keep_row, .stop = &stop};
     TrainResult result;
     assert_int_equal(train_run(&p->spec, p->net, p->backend, &hooks, &result), STATUS_INTERRUPTED);
     assert_int_equal(p->row_count, 0);
@@ -395,26 +222,31 @@ static void a_stop_request_ends_the_run(void **state) {
 static void warm_up_uses_its_own_rate(void **state) {
     Problem *p = *state;
     OK(warmup_parse("0.001 until 0.001", &p->spec.warmup));
-    trained(p);
+    problem_train(p);
     assert_true(p->rows[0].lr == 0.001);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(reports_what_the_plain_calls_give, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(dropout_draws_by_seed_and_iteration, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(evaluates_with_the_statistics_asked_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(recalibration_leaves_training_alone, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_same_seed_gives_the_same_rows, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_running_error_is_of_the_last_stretch, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(divergence_is_a_result, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_device_is_asked_seldom, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(warm_up_watches_every_iteration, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(divergence_is_counted_where_it_was, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(layers_are_watched_unnoticed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_stop_request_ends_the_run, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(warm_up_uses_its_own_rate, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reports_what_the_plain_calls_give, problem_set_up,
+                                        problem_tear_down),
+        cmocka_unit_test_setup_teardown(dropout_draws_by_seed_and_iteration, problem_set_up,
+                                        problem_tear_down),
+        cmocka_unit_test_setup_teardown(evaluates_with_the_statistics_asked_for, problem_set_up,
+                                        problem_tear_down),
+        cmocka_unit_test_setup_teardown(recalibration_leaves_training_alone, problem_set_up,
+                                        problem_tear_down),
+        cmocka_unit_test_setup_teardown(the_same_seed_gives_the_same_rows, problem_set_up,
+                                        problem_tear_down),
+        cmocka_unit_test_setup_teardown(the_running_error_is_of_the_last_stretch, problem_set_up,
+                                        problem_tear_down),
+        cmocka_unit_test_setup_teardown(divergence_is_a_result, problem_set_up, problem_tear_down),
+        cmocka_unit_test_setup_teardown(layers_are_watched_unnoticed, problem_set_up,
+                                        problem_tear_down),
+        cmocka_unit_test_setup_teardown(a_stop_request_ends_the_run, problem_set_up,
+                                        problem_tear_down),
+        cmocka_unit_test_setup_teardown(warm_up_uses_its_own_rate, problem_set_up,
+                                        problem_tear_down),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
