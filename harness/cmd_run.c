@@ -11,18 +11,22 @@
 #include "harness/base/paths.h"
 #include "harness/report/report.h"
 #include "harness/sweep/estimate.h"
+#include "harness/sweep/jobs.h"
 #include "harness/sweep/queue.h"
 #include "harness/verdict/verdict.h"
 
 enum { SETS_MAX = 64 };
 
 typedef struct Options {
+    int argc;
+    char **argv;
     const char *file, *rows, *only, *out, *data;
     const char *sets[SETS_MAX];
     int set_count;
     char threads[32];
     SweepLogs logs;
-    bool dry_run, quiet, no_plot;
+    long jobs, share; /* 0: not given */
+    bool dry_run, quiet, no_plot, retry;
 } Options;
 
 static volatile sig_atomic_t stop;
@@ -55,6 +59,11 @@ static int help(void) {
         "  --out DIR           output folder; results/NAME when left out\n"
         "  --data DIR          where the data sets are; 'harness data' says what is found\n"
         "  --threads N         as --set threads=N\n"
+        "  --jobs N            N runs at a time, each in a process of its own with an N-th of the\n"
+        "                      threads; the same rows. A run that crashes does not stop the "
+        "others\n"
+        "  --retry             runs that failed, crashed or diverged are tried again\n"
+        "  --share N           computes with an N-th of the threads, beside other processes\n"
         "  --save-weights      a run's weights.safetensors, with PyTorch's names, and\n"
         "                      optimizer.safetensors, in runs/KEY/ of the output folder\n"
         "  --log-every N       the loss of every N steps in runs/KEY/steps.csv\n"
@@ -81,6 +90,9 @@ static const struct option long_options[] = {
     {"out", required_argument, NULL, 'o'},
     {"data", required_argument, NULL, 'd'},
     {"threads", required_argument, NULL, 't'},
+    {"jobs", required_argument, NULL, 'j'},
+    {"retry", no_argument, NULL, 'R'},
+    {"share", required_argument, NULL, 'S'},
     {"save-weights", no_argument, NULL, 'w'},
     {"log-every", required_argument, NULL, 'l'},
     {"layers", no_argument, NULL, 'y'},
@@ -109,6 +121,13 @@ static int set_every(int64_t *iterations, const char *option, const char *text) 
     return -1;
 }
 
+static int set_processes(long *processes, const char *option, const char *text) {
+    if (!cli_int(text, 1, JOBS_MAX, processes))
+        return cli_usage("run", "%s '%s': expected a number of processes, 1 to %d", option, text,
+                         JOBS_MAX);
+    return -1;
+}
+
 static int apply(Options *options, int option, const char *text) {
     switch (option) {
     case 's':
@@ -128,6 +147,13 @@ static int apply(Options *options, int option, const char *text) {
     case 't':
         snprintf(options->threads, sizeof options->threads, "threads=%s", text);
         return add_set(options, options->threads);
+    case 'j':
+        return set_processes(&options->jobs, "--jobs", text);
+    case 'S':
+        return set_processes(&options->share, "--share", text);
+    case 'R':
+        options->retry = true;
+        return -1;
     case 'w':
         options->logs.save_weights = true;
         return -1;
@@ -168,6 +194,8 @@ static int parse(int argc, char **argv, Options *options) {
         return cli_usage("run", argc == optind ? "an experiment file is needed"
                                                : "one experiment file at a time");
     options->file = argv[optind];
+    if (options->jobs && options->only && !options->share)
+        return cli_usage("run", "--only is one run, --jobs are several");
     return -1;
 }
 
@@ -240,6 +268,18 @@ static bool anything_finished(const Sweep *sweep) {
     return false;
 }
 
+static Status train(Sweep *sweep, const Options *options, int *failed) {
+    JobsSpec jobs = {.jobs = (int)options->jobs,
+                     .argc = options->argc,
+                     .argv = options->argv,
+                     .retry = options->retry,
+                     .stop = &stop};
+    sweep->share = (int)options->share;
+    if (options->jobs && !options->only)
+        return jobs_train(sweep, &jobs, failed);
+    return queue_train(sweep, &options->logs, options->quiet, options->retry, &stop, failed);
+}
+
 static int run(const Options *options, const Experiment *experiment) {
     Sweep sweep;
     int failed = 0;
@@ -258,15 +298,16 @@ static int run(const Options *options, const Experiment *experiment) {
         return cli_fail(status);
     status = expectations_write(experiment, &sweep);
     if (status == STATUS_OK)
-        status = queue_train(&sweep, &options->logs, options->quiet, &stop, &failed);
-    if (status == STATUS_OK && anything_finished(&sweep))
+        status = train(&sweep, options, &failed);
+    if (status == STATUS_OK && !options->share && anything_finished(&sweep))
         status = conclude(options, &sweep);
     sweep_close(&sweep);
-    if (status == STATUS_INTERRUPTED)
+    bool alone = !options->share; /* else somebody else sees to the whole */
+    if (status == STATUS_INTERRUPTED && alone)
         fprintf(stderr, "harness: stopped; the same command goes on\n");
-    else if (status != STATUS_OK)
+    else if (status != STATUS_OK && status != STATUS_INTERRUPTED)
         return cli_fail(status);
-    if (failed)
+    if (failed && alone)
         fprintf(stderr, "harness: %d run%s failed; see above\n", failed, failed > 1 ? "s" : "");
     return status != STATUS_OK || failed ? EXIT_RUN_FAILED : EXIT_DONE;
 }
@@ -279,7 +320,7 @@ static Status check_claims(const char *experiment) {
 }
 
 int cmd_run(int argc, char **argv) {
-    Options options = {0};
+    Options options = {.argc = argc, .argv = argv};
     Experiment experiment;
     char path[512];
     int code = parse(argc, argv, &options);

@@ -28,6 +28,12 @@ Status cell_number(const CsvTable *table, int row, const char *column, bool requ
     return STATUS_OK;
 }
 
+/* A run that failed or crashed has a row, but nothing to show. */
+static bool has_result(const CsvTable *csv, int row) {
+    const char *status = csv_get(csv, row, "status");
+    return !status || (strcmp(status, "failed") != 0 && strcmp(status, "crashed") != 0);
+}
+
 static Status read_run(const CsvTable *csv, int row, Run *run) {
     double depth;
     TRY(cell_number(csv, row, "depth", true, &depth));
@@ -132,8 +138,15 @@ Status results_read(const char *dir, Results *results) {
         goto out;
     }
     results->run_count = count;
+    results->run_count = 0;
     for (int row = 0; row < count; row++)
-        CHECK(read_run(&results->runs_csv, row, &results->runs[row]));
+        if (has_result(&results->runs_csv, row))
+            CHECK(read_run(&results->runs_csv, row, &results->runs[results->run_count++]));
+    if (results->run_count == 0) {
+        status =
+            status_fail(STATUS_BAD_INPUT, "%s: no run has a result; see the column 'status'", path);
+        goto out;
+    }
     CHECK(join(dir, "curves.csv", path, sizeof path));
     CHECK(read_curves(path, results));
     CHECK(join(dir, "layers.csv", path, sizeof path));

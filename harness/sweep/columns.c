@@ -103,7 +103,8 @@ static const Column independent[] = {
     {"precision", COLUMN_WORD, AT(precision), NO_RANGE, NULL, "auto|fp32|tf32|bf16|fp64", "auto",
      "number format; auto: the backend's own. The row records which it was"},
     {"threads", COLUMN_INT, AT(threads), INT(1, 4096), "auto", NULL, "auto",
-     "CPU threads; auto: all that the process may use. The row records how many"},
+     "CPU threads; auto: all that the process may use. The row records how many; runs side by side "
+     "(--jobs) share them"},
     {"profile", COLUMN_CHOICE, AT(profile), NO_RANGE, NULL, "auto|none|asis|fixed", "auto",
      "a tutorial's system as printed or mended; the papers' nets have none"},
     {"first_kernel", COLUMN_INT, AT(first_kernel), INT(1, 15), "auto", NULL, "auto",
@@ -144,7 +145,9 @@ static const Column independent[] = {
 
 static const ResultColumn result[] = {
     {"key", false, "names the run: a hash of the columns before and of the data"},
-    {"status", false, "done, or diverged: a loss or a weight became NaN or infinite"},
+    {"status", false,
+     "done; diverged: a loss or a weight became NaN or infinite; failed, or crashed: there is no "
+     "result, and the run's failure.txt says why"},
     {"diverged_at", false, "the iteration (from 1) in which it did; else empty"},
     {"iterations_done", false, "steps of training"},
     {"train_loss", false, "mean over the train-mode batches since the evaluation before"},

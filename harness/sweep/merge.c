@@ -99,11 +99,19 @@ static Status append(FILE *to, const char *path) {
     return status;
 }
 
-/* Whether a finished run has its part of the file; its path. */
+/* Whether a finished run has its part of the file; its path. Of a run that failed or crashed only
+ * the row counts: the other files may be cut off anywhere. */
 static bool has_part(const Rebuild *rebuild, int run, char path[OUTPUT_PATH_SIZE]) {
-    output_path(rebuild->output, rebuild->keys[run], tops[rebuild->top].part, path);
-    return output_finished(rebuild->output, rebuild->keys[run]) &&
-           (!tops[rebuild->top].optional || access(path, F_OK) == 0);
+    const char *key = rebuild->keys[run], *part = tops[rebuild->top].part;
+    char status[32];
+    output_path(rebuild->output, key, part, path);
+    if (!output_finished(rebuild->output, key) ||
+        (tops[rebuild->top].optional && access(path, F_OK) != 0))
+        return false;
+    if (strcmp(part, "run.csv") == 0)
+        return true;
+    output_cell(rebuild->output, key, "status", status, sizeof status);
+    return strcmp(status, "failed") != 0 && strcmp(status, "crashed") != 0;
 }
 
 static Status write_top(FILE *file, void *context) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/base/csv.h"
 #include "harness/base/folder.h"
 #include "harness/base/lock.h"
 
@@ -53,10 +54,39 @@ Status output_open_existing(const char *folder, Output *output) {
 
 /* ---- one run ---- */
 
+/* What is not a header line and a row line was damaged since, and does not count. */
 bool output_finished(const Output *output, const char *key) {
     char path[OUTPUT_PATH_SIZE];
+    int c, last = 0, lines = 0;
     output_path(output, key, "run.csv", path);
-    return access(path, F_OK) == 0;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    for (; (c = getc_unlocked(file)) != EOF; last = c)
+        lines += c == '\n';
+    fclose(file);
+    return lines == 2 && last == '\n';
+}
+
+void output_cell(const Output *output, const char *key, const char *column, char *text,
+                 size_t size) {
+    char path[OUTPUT_PATH_SIZE];
+    CsvTable table;
+    snprintf(text, size, "%s", "");
+    output_path(output, key, "run.csv", path);
+    if (!output_finished(output, key) || csv_read(path, &table) != STATUS_OK)
+        return;
+    const char *cell = table.rows == 1 ? csv_get(&table, 0, column) : NULL;
+    snprintf(text, size, "%s", cell ? cell : "");
+    csv_table_free(&table);
+}
+
+bool output_is_over(const Output *output, const char *key, bool retry) {
+    char status[32];
+    if (!retry || !output_finished(output, key))
+        return output_finished(output, key);
+    output_cell(output, key, "status", status, sizeof status);
+    return strcmp(status, "done") == 0;
 }
 
 Status output_flush(const char *what, FILE *file) {
@@ -78,7 +108,7 @@ void output_sweep_up(const char *folder, const char *name) {
         closedir(open_folder);
 }
 
-Status output_claim(const Output *output, const char *key, Claim *claim) {
+Status output_claim(const Output *output, const char *key, bool retry, Claim *claim) {
     char path[OUTPUT_PATH_SIZE];
     *claim = (Claim){CLAIM_BUSY, -1};
     output_path(output, key, "", path);
@@ -87,11 +117,15 @@ Status output_claim(const Output *output, const char *key, Claim *claim) {
     TRY(lock_take(path, &claim->lock));
     if (claim->lock < 0)
         return STATUS_OK;
-    claim->state = output_finished(output, key) ? CLAIM_FINISHED : CLAIM_MINE;
+    claim->state = output_is_over(output, key, retry) ? CLAIM_FINISHED : CLAIM_MINE;
     output_path(output, key, "", path);
     output_sweep_up(path, NULL);
-    if (claim->state == CLAIM_FINISHED)
+    if (claim->state == CLAIM_FINISHED) {
         output_release(claim);
+        return STATUS_OK;
+    }
+    output_remove(output, key, "run.csv");
+    output_remove(output, key, OUTPUT_FAILURE);
     return STATUS_OK;
 }
 
@@ -165,8 +199,9 @@ Status output_run(const Output *output, const char *key, WriteFn *write, void *c
     return whole_file_write(path, write, context);
 }
 
-Status output_algorithms(const Output *output, const char *key, WriteFn *write, void *context) {
+Status output_file(const Output *output, const char *key, const char *name, WriteFn *write,
+                   void *context) {
     char path[OUTPUT_PATH_SIZE];
-    output_path(output, key, "algorithms.txt", path);
+    output_path(output, key, name, path);
     return whole_file_write(path, write, context);
 }

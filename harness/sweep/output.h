@@ -9,6 +9,7 @@
  *   DIR/runs/KEY/steps.csv         where asked for: the losses of the steps; grows, too
  *   DIR/runs/KEY/layers.csv        where asked for: the layers at each evaluation; grows, too
  *   DIR/runs/KEY/weights.safetensors, optimizer.safetensors   where asked for, at the end
+ *   DIR/runs/KEY/failure.txt       why a run failed or crashed
  *   DIR/runs/KEY/run.csv           header and one row; there once the run is finished
  *
  * A folder without run.csv is a run that did not finish: it goes on from its checkpoint. The
@@ -43,19 +44,27 @@ enum { OUTPUT_PATH_SIZE = 640 };
 #define OUTPUT_OPTIMIZER  "optimizer.safetensors"
 #define OUTPUT_CHECKPOINT "checkpoint.safetensors"
 #define OUTPUT_CURVES     "curves.csv"
+#define OUTPUT_FAILURE    "failure.txt"
 #define OUTPUT_LOCK       "lock"
 
 /* A file of a run's folder; key NULL: of the output folder. */
 void output_path(const Output *output, const char *key, const char *name,
                  char path[OUTPUT_PATH_SIZE]);
+/* Whether the run has its row: run.csv is there and whole. */
 bool output_finished(const Output *output, const char *key);
+/* Whether there is nothing left to do: it has its row, and if it is to be tried again (retry), a
+ * row that says `done`. */
+bool output_is_over(const Output *output, const char *key, bool retry);
+/* The cell `column` of the run's row; "" when it has none. */
+void output_cell(const Output *output, const char *key, const char *column, char *text,
+                 size_t size);
 
 /* ---- one process a run ---- */
 
 typedef enum ClaimState {
     CLAIM_MINE,     /* nobody else trains it until it is released */
     CLAIM_BUSY,     /* another process is training it */
-    CLAIM_FINISHED, /* it has its row: somebody finished it since output_finished() said no */
+    CLAIM_FINISHED, /* it is over: somebody finished it since output_is_over() said no */
 } ClaimState;
 
 typedef struct Claim {
@@ -64,8 +73,9 @@ typedef struct Claim {
 } Claim;
 
 /* Makes the run's folder and takes its lock; does not wait. What a killed process left half-written
- * goes. A process that ends, however it ends, gives its claims back. */
-Status output_claim(const Output *output, const char *key, Claim *claim);
+ * goes, and so does a row that is to be tried again. A process that ends, however it ends, gives
+ * its claims back. */
+Status output_claim(const Output *output, const char *key, bool retry, Claim *claim);
 void output_release(Claim *claim);
 /* Removes what killed processes left half-written of the file (NULL: of any) in a folder whose lock
  * the caller holds. */
@@ -89,8 +99,9 @@ Status output_end_rows(FILE *file);
 
 /* Writes run.csv as a whole: to a temporary name, to the disk, then renamed. */
 Status output_run(const Output *output, const char *key, WriteFn *write, void *context);
-/* The same for algorithms.txt. */
-Status output_algorithms(const Output *output, const char *key, WriteFn *write, void *context);
+/* The same for another of its files. */
+Status output_file(const Output *output, const char *key, const char *name, WriteFn *write,
+                   void *context);
 
 /* Builds the top-level files: the finished runs of `keys` in that order, then whatever other
  * finished runs the folder has, by key. */

@@ -1,6 +1,7 @@
 #include "harness/sweep/queue.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@ typedef struct Queue {
     Sweep *sweep;
     Progress progress;
     SweepHooks hooks;
+    bool retry;
     Place *places; /* one a run */
     int *failed;
 } Queue;
@@ -35,9 +37,16 @@ static void note_missing(const Queue *queue, int run) {
 }
 
 static void pass_over(Queue *queue, int run) {
+    char status[32], why[128];
+    const Sweep *sweep = queue->sweep;
+    output_cell(&sweep->output, sweep->runs[run].key, "status", status, sizeof status);
+    bool failed = strcmp(status, "failed") == 0 || strcmp(status, "crashed") == 0;
+    snprintf(why, sizeof why, "%s before; --retry tries it again", status);
     queue->places[run] = OVER;
-    progress_skip(&queue->progress, run, "finished already");
-    note_missing(queue, run);
+    *queue->failed += failed;
+    progress_skip(&queue->progress, run, failed ? why : "finished already");
+    if (!failed)
+        note_missing(queue, run);
 }
 
 /* Trains a run whose lock is held. */
@@ -48,18 +57,20 @@ static Status train(Queue *queue, int run) {
     progress_end_run(&queue->progress, status, &result);
     if (status == STATUS_INTERRUPTED || status == STATUS_IO)
         return status; /* the next run would fare no better */
-    *queue->failed += status != STATUS_OK;
     queue->places[run] = OVER;
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    ++*queue->failed;
+    return sweep_record_failure(queue->sweep, run, "failed", status_message());
 }
 
 static Status attempt(Queue *queue, int run) {
     Claim claim;
-    if (sweep_finished(queue->sweep, run)) {
+    if (output_is_over(&queue->sweep->output, queue->sweep->runs[run].key, queue->retry)) {
         pass_over(queue, run);
         return STATUS_OK;
     }
-    TRY(output_claim(&queue->sweep->output, queue->sweep->runs[run].key, &claim));
+    TRY(output_claim(&queue->sweep->output, queue->sweep->runs[run].key, queue->retry, &claim));
     if (claim.state == CLAIM_FINISHED) {
         pass_over(queue, run);
         return STATUS_OK;
@@ -100,9 +111,9 @@ static Status all_rounds(Queue *queue) {
     }
 }
 
-Status queue_train(Sweep *sweep, const SweepLogs *logs, bool quiet,
+Status queue_train(Sweep *sweep, const SweepLogs *logs, bool quiet, bool retry,
                    const volatile sig_atomic_t *stop, int *failed) {
-    Queue queue = {.sweep = sweep, .failed = failed};
+    Queue queue = {.sweep = sweep, .retry = retry, .failed = failed};
     queue.places = calloc((size_t)sweep->count + 1, sizeof *queue.places);
     if (!queue.places)
         return status_fail(STATUS_NO_MEMORY, "no memory for %d runs", sweep->count);

@@ -6,8 +6,9 @@
 
 /* Trains the selected runs that are not finished, in order. A run that another process is training
  * is passed over and looked at again at the end: by then it is finished, or its process has ended
- * and the run goes on here. *failed counts the runs that could not be trained. */
-Status queue_train(Sweep *sweep, const SweepLogs *logs, bool quiet,
+ * and the run goes on here. A run that fails has a row that says so; *failed counts those. `retry`:
+ * runs whose row does not say `done`, too. */
+Status queue_train(Sweep *sweep, const SweepLogs *logs, bool quiet, bool retry,
                    const volatile sig_atomic_t *stop, int *failed);
 
 #endif

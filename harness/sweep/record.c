@@ -164,14 +164,18 @@ void record_run(FILE *file, const RunConfig *config, const RunFacts *facts,
     Line line = {0};
     line.columns = columns_result(&line.count);
     put(&line, "key", "%s", facts->key);
-    put(&line, "status", "%s", result->diverged ? "diverged" : "done");
+    put(&line, "status", "%s",
+        facts->outcome     ? facts->outcome
+        : result->diverged ? "diverged"
+                           : "done");
     if (result->diverged)
         put(&line, "diverged_at", "%lld", (long long)result->iterations);
     else
         put(&line, "diverged_at", "%s", "");
     put(&line, "iterations_done", "%lld", (long long)result->iterations);
     put_errors(&line, chosen);
-    put_percent(&line, "last_test_error_pct", result->diverged ? NAN : result->last.test_error_pct);
+    put_percent(&line, "last_test_error_pct",
+                result->diverged || facts->outcome ? NAN : result->last.test_error_pct);
     put_percent(&line, "validation_test_error_pct",
                 best_validation ? best_validation->test_error_pct : NAN);
     put_percent(&line, "best_test_error_pct", best ? best->test_error_pct : NAN);

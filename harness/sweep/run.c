@@ -106,7 +106,8 @@ static Status record_algorithms(Training *t, const Description *description) {
     sha256_update(&hash, description->size, (const uint8_t *)description->text);
     digest_text(&hash, digest);
     snprintf(t->facts.algorithms, sizeof t->facts.algorithms, "%.16s", digest);
-    return output_algorithms(t->output, t->facts.key, write_description, (void *)description);
+    return output_file(t->output, t->facts.key, "algorithms.txt", write_description,
+                       (void *)description);
 }
 
 static Status on_start(void *context, State *state) {
@@ -207,12 +208,41 @@ static Status write_run(FILE *file, void *context) {
     const Training *t = context;
     const CurveRow *choices[] = {&t->result->last, &t->point.best_validation, &t->point.best};
     const CurveRow *best = t->point.evaluated ? &t->point.best : NULL;
-    const CurveRow *chosen = t->result->diverged ? NULL : choices[t->config->select];
+    bool none = t->result->diverged || t->facts.outcome;
+    const CurveRow *chosen = none ? NULL : choices[t->config->select];
     record_runs_header(file);
     bool held = t->point.evaluated && !isnan(t->point.best_validation.validation_error_pct);
     record_run(file, t->config, &t->facts, t->result, chosen, best,
-               held && !t->result->diverged ? &t->point.best_validation : NULL);
+               held && !none ? &t->point.best_validation : NULL);
     return STATUS_OK;
+}
+
+static Status write_reason(FILE *file, void *context) {
+    fprintf(file, "%s\n", (const char *)context);
+    return STATUS_OK;
+}
+
+Status sweep_record_failure(Sweep *sweep, int number, const char *outcome, const char *why) {
+    const SweepRun *run = &sweep->runs[number];
+    char reason[2200];
+    SweepHooks nobody = {0};
+    TrainResult result = {0};
+    Training t = {
+        .config = &run->config, .hooks = &nobody, .output = &sweep->output, .result = &result};
+    Backend *backend;
+    snprintf(reason, sizeof reason, "%s", why); /* it may be the status message */
+    Status status = sweep_backend(sweep, &run->config, &backend);
+    if (status == STATUS_OK) /* when this fails the row says less */
+        (void)prepare(&t, sweep_source(sweep, run->config.dataset), backend, run->key);
+    memcpy(t.facts.key, run->key, KEY_SIZE);
+    memcpy(t.facts.weights_sha256, run->weights_sha256, sizeof t.facts.weights_sha256);
+    t.facts.outcome = outcome;
+    status = output_file(&sweep->output, run->key, OUTPUT_FAILURE, write_reason, reason);
+    if (status == STATUS_OK)
+        status = output_run(&sweep->output, run->key, write_run, &t);
+    run_images_free(&t.images);
+    net_destroy(t.net);
+    return status == STATUS_OK ? sweep_rebuild(sweep) : status;
 }
 
 Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResult *result) {
@@ -232,7 +262,7 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
                               .stop = hooks->stop};
     Backend *backend;
     Status status = STATUS_OK;
-    CHECK(sweep_backend(sweep, &run->config, &backend));
+    CHECK(sweep_shared_backend(sweep, &run->config, &backend));
     CHECK(prepare(&t, source, backend, run->key));
     memcpy(t.facts.weights_sha256, run->weights_sha256, sizeof t.facts.weights_sha256);
     ask_for_logs(&t, &train_hooks);

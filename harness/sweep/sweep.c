@@ -31,6 +31,13 @@ Status sweep_backend(Sweep *sweep, const RunConfig *config, Backend **backend) {
     return STATUS_OK;
 }
 
+Status sweep_shared_backend(Sweep *sweep, const RunConfig *config, Backend **backend) {
+    RunConfig mine = *config;
+    if (sweep->share > 1)
+        mine.threads = config->threads > sweep->share ? config->threads / sweep->share : 1;
+    return sweep_backend(sweep, &mine, backend);
+}
+
 const DataSource *sweep_source(const Sweep *sweep, const char *name) {
     for (int i = 0; i < sweep->source_count; i++)
         if (strcmp(sweep->sources[i].name, name) == 0)

@@ -29,6 +29,7 @@ typedef struct Sweep {
     char backend_note[256]; /* why `auto` passed over a faster one; empty: it did not */
     int64_t threads_asked;
     char program[65]; /* SHA-256 of this program's file */
+    int share;        /* processes that share the threads; 0 or 1: this one has all */
     bool only;        /* one of many processes: the files of DIR itself are left to `collect` */
 } Sweep;
 
@@ -63,11 +64,16 @@ void sweep_close(Sweep *sweep);
 bool sweep_finished(const Sweep *sweep, int run);
 /* Trains a run and records it; *result is what came out. A diverged run is recorded, too. */
 Status sweep_train(Sweep *sweep, int run, const SweepHooks *hooks, TrainResult *result);
+/* Gives a run whose lock is held a row without results: outcome is "failed" or "crashed"; why goes
+ * to its failure.txt. */
+Status sweep_record_failure(Sweep *sweep, int run, const char *outcome, const char *why);
 /* Brings the files of DIR itself up to date; nothing where sweep->only. */
 Status sweep_rebuild(const Sweep *sweep);
 
 /* Opens (or keeps) the backend that a configuration asks for. Also of use to the dry run. */
 Status sweep_backend(Sweep *sweep, const RunConfig *config, Backend **backend);
+/* The same with this process's share of the threads. */
+Status sweep_shared_backend(Sweep *sweep, const RunConfig *config, Backend **backend);
 /* A loaded data set; NULL when it is not. */
 const DataSource *sweep_source(const Sweep *sweep, const char *name);
 /* Iterations of a run over train_count images, those held back not among them. */

@@ -29,15 +29,15 @@ static long kills_wanted;
 static const char experiment[] =
     "family,depth,width,dataset,batch,iterations,eval_every,optimizer,lr,schedule,warmup,bn_eval,"
     "select,shortcut_dropout,last_batch,backend\n"
-    "resnet,8,4,mnist,16,60,13,sgd,0.05,40:0.1,0.01 until 95,running,best_test,0.2,exact,%1$s\n"
-    "resnet,8,4,mnist,16,50,7,adam,0.002,none,none,batch_update,last,0,keep,%1$s\n"
-    "plain,8,4,mnist,16,50,11,sgd,0.05,none,none,recalibrated,last,0,drop,%1$s\n"
-    "plain,8,4,mnist,16,50,11,sgd,1e6,none,none,running,last,0,exact,%1$s\n"
-    "resnet,8,2,mnist,8,24,5,sgd,0.05,none,none,running,last,0,exact,ref\n";
+    "resnet,8,4,mnist,16,36,13,sgd,0.05,20:0.1,0.01 until 95,running,best_test,0.2,exact,%1$s\n"
+    "resnet,8,4,mnist,16,30,7,adam,0.002,none,none,batch_update,last,0,keep,%1$s\n"
+    "plain,8,4,mnist,16,30,11,sgd,0.05,none,none,recalibrated,last,0,drop,%1$s\n"
+    "plain,8,4,mnist,16,30,11,sgd,1e6,none,none,running,last,0,exact,%1$s\n"
+    "resnet,8,2,mnist,8,14,5,sgd,0.05,none,none,running,last,0,exact,ref\n";
 
 static const char options[] =
     "run e.csv --data d --no-plot --threads 1 --save-weights --log-every 3 --layers "
-    "--checkpoint-every 4";
+    "--checkpoint-every 3";
 
 /* The exit code, or minus the signal's number; `seconds` after the start the signal is sent. */
 static int run_until(const char *out, double seconds, int signal_number) {
