@@ -204,8 +204,6 @@ static Status run(CpuProgram *program, const Step *step, int count, ConvKind kin
     float *x = step_buffer(program, step, CX), *y = step_buffer(program, step, CY);
     float *plain_x = step_buffer(program, step, CPLAIN_X);
     float *plain_y = step_buffer(program, step, CPLAIN_Y);
-    if (conv->winograd)
-        return winograd_run(program, conv, kind, x, y, count);
     TRY(set_for(program, conv, count, &set));
     ConvPrim *prim = &set->prim[kind];
     if (kind != CONV_WEIGHTS)
@@ -294,9 +292,8 @@ static Status conv_create(CpuProgram *program, int id, Conv **result) {
     conv->wanted[CONV_FORWARD] = true;
     conv->wanted[CONV_DATA] = data;
     conv->wanted[CONV_WEIGHTS] = program->trains;
-    bool winograd = program->base.spec.conv == CONV_ALGORITHM_WINOGRAD && !stem &&
-                    winograd_fits(conv->in, conv->out, conv->window);
-    return winograd ? create_winograd(program, conv) : create_primitives(program, conv, stem);
+    return chunk_fits(program, id) ? create_winograd(program, conv)
+                                   : create_primitives(program, conv, stem);
 }
 
 /* A step with the conversion buffers of CONV_PLAIN. */
@@ -317,12 +314,17 @@ static int input_buffer(CpuProgram *program, int node) {
 static Status plan_forward(CpuProgram *program, int node) {
     Conv *conv;
     TRY(conv_create(program, node, &conv));
+    if (conv->winograd)
+        return chunk_plan_forward(program, node);
     int x = input_buffer(program, node);
     plan_conv(program, run_forward, node, x, plan_value(program, node));
     return STATUS_OK;
 }
 
 static Status plan_backward(CpuProgram *program, int node) {
+    const Conv *conv = program->op[node];
+    if (conv->winograd)
+        return chunk_plan_backward(program, node);
     int input = node_of(program, node)->inputs[0];
     int dy = plan_gradient(program, node);
     plan_conv(program, run_weights, node, input_buffer(program, node), dy);

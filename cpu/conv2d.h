@@ -3,6 +3,7 @@
 #ifndef CPU_CONV2D_H
 #define CPU_CONV2D_H
 
+#include "cpu/chunk.h"
 #include "cpu/plan.h"
 
 /* What oneDNN is given. Tried in this order until none of the primitives is oneDNN's `ref`. */
@@ -50,6 +51,7 @@ typedef struct ConvSet {
 
 struct Winograd;
 
+
 typedef struct Conv {
     Shape in, out;
     Window window;
@@ -63,6 +65,7 @@ typedef struct Conv {
     float *bias_values; /* channels_out; NULL: no bias */
     ConvSet full, tail; /* for max_batch images, and for the last other count */
     struct Winograd *winograd; /* instead of oneDNN; or NULL */
+    Chunk chunk;               /* when there is `winograd` */
 } Conv;
 
 /* Primitives for `count` images. *reference says that oneDNN has only its slow reference for one of

@@ -38,6 +38,7 @@ typedef struct Buffer {
     size_t floats, offset;
     int first, last; /* first -1: never used */
     bool shared;     /* more than one reader counts on its contents: no step writes in place */
+    int readers;     /* steps still to be planned that count on its contents; likewise */
 } Buffer;
 
 enum { STEP_BUFFERS = 6 };
@@ -63,6 +64,8 @@ typedef struct Gradient {
 typedef struct NodePlan {
     int value; /* buffer of the output; -1: never stored */
     int index; /* max-pool: buffer of the winners; -1 */
+    int first_reader; /* of all nodes that read this one; -1 */
+    int begins;       /* the group that begins with this batch norm; -1 */
     bool tapped;
     bool tapped_gradient;
     Gradient gradient;
@@ -90,8 +93,6 @@ typedef struct CpuProgram {
     size_t arena_floats;
     void *scratch; /* oneDNN's, shared by all primitives: they run one after the other */
     size_t scratch_bytes;
-    double *partials; /* sums by plane, of one batch norm at a time */
-    size_t partial_count;
     int input; /* buffer of the gathered images, plain NCHW */
 
     const Batch *batch;  /* during forward */

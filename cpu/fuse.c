@@ -16,6 +16,15 @@ static void mark_taps(CpuProgram *program, bool *separate, bool *wanted) {
     }
 }
 
+static void mark_readers(CpuProgram *program) {
+    for (int i = program->net->node_count - 1; i >= 0; i--)
+        for (int k = 0; k < 2; k++) {
+            int input = program->net->nodes[i].inputs[k];
+            if (input >= 0)
+                program->plan[input].first_reader = i;
+        }
+}
+
 Status plan_analyse(CpuProgram *program) {
     size_t nodes = (size_t)program->net->node_count;
     bool *marks = calloc(2 * nodes, sizeof *marks);
@@ -27,10 +36,14 @@ Status plan_analyse(CpuProgram *program) {
         goto out;
     }
     for (size_t i = 0; i < nodes; i++)
-        program->plan[i] = (NodePlan){.value = NONE, .index = NONE};
+        program->plan[i] =
+            (NodePlan){.value = NONE, .index = NONE, .first_reader = NONE, .begins = NONE};
+    mark_readers(program);
     mark_taps(program, marks, marks + nodes);
     CHECK(net_analyse(program->net, marks, marks + nodes, program->use, program->groups,
                       &program->group_count));
+    for (int g = 0; g < program->group_count; g++)
+        program->plan[program->groups[g].bn].begins = g;
 out:
     free(marks);
     return status;

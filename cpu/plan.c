@@ -57,17 +57,20 @@ void plan_step(CpuProgram *program, Step step) {
     if (!grow(program, (void **)&program->steps, program->step_count, &program->step_capacity,
               sizeof *program->steps))
         return;
-    int now = program->step_count++;
-    program->steps[now] = step;
-    for (int i = 0; i < STEP_BUFFERS; i++) {
-        if (step.buf[i] < 0)
-            continue;
-        Buffer *buffer = &program->buffers[step.buf[i]];
-        if (buffer->first < 0)
-            buffer->first = now;
-        if (buffer->last < now)
-            buffer->last = now;
-    }
+    program->steps[program->step_count++] = step;
+    for (int i = 0; i < STEP_BUFFERS; i++)
+        plan_use(program, step.buf[i]);
+}
+
+void plan_use(CpuProgram *program, int buffer) {
+    int now = program->step_count - 1;
+    if (buffer < 0 || program->status != STATUS_OK)
+        return;
+    Buffer *used = &program->buffers[buffer];
+    if (used->first < 0)
+        used->first = now;
+    if (used->last < now)
+        used->last = now;
 }
 
 void plan_pin(CpuProgram *program, int buffer) {
@@ -75,11 +78,6 @@ void plan_pin(CpuProgram *program, int buffer) {
         return;
     program->buffers[buffer].last = INT_MAX;
     program->buffers[buffer].shared = true;
-}
-
-void plan_partials(CpuProgram *program, size_t count) {
-    if (count > program->partial_count)
-        program->partial_count = count;
 }
 
 void plan_scratch(CpuProgram *program, size_t bytes) {
@@ -126,7 +124,8 @@ void plan_contribute(CpuProgram *program, int node, int buffer) {
 }
 
 bool plan_overwritable(const CpuProgram *program, int buffer) {
-    return buffer >= 0 && !program->buffers[buffer].shared;
+    return buffer >= 0 && !program->buffers[buffer].shared &&
+           program->buffers[buffer].readers == 0;
 }
 
 /* ---- the arena ---- */
@@ -141,8 +140,7 @@ static Status allocate(CpuProgram *program) {
     size_t bytes = program->arena_floats * sizeof(float);
     program->arena = cpu_floats(program->arena_floats);
     program->scratch = cpu_floats(program->scratch_bytes / sizeof(float) + 16);
-    program->partials = malloc((program->partial_count + 1) * sizeof *program->partials);
-    if (!program->arena || !program->scratch || !program->partials)
+    if (!program->arena || !program->scratch)
         return status_fail(STATUS_NO_MEMORY, "%s, batch %d: no memory for %zu MiB of activations",
                            program->net->title, program->base.spec.max_batch, bytes >> 20);
     return STATUS_OK;

@@ -23,6 +23,8 @@ int plan_read(CpuProgram *program, int node);
 /* Appends a step and lengthens the lives of its buffers. */
 void plan_step(CpuProgram *program, Step step);
 void plan_pin(CpuProgram *program, int buffer);
+/* Lengthens a buffer's life to the last step appended; ignores NONE. */
+void plan_use(CpuProgram *program, int buffer);
 
 /* Adds a buffer to the sum that is the node's gradient; ignored when nobody needs it. */
 void plan_contribute(CpuProgram *program, int node, int buffer);
@@ -31,8 +33,7 @@ void plan_contribute(CpuProgram *program, int node, int buffer);
 int plan_gradient(CpuProgram *program, int node);
 /* May a step write its result over this buffer? Only when nobody else reads it later. */
 bool plan_overwritable(const CpuProgram *program, int buffer);
-/* Makes sure that `count` doubles of partials / bytes of scratch will be there. */
-void plan_partials(CpuProgram *program, size_t count);
+/* Makes sure that so many bytes of scratch will be there. */
 void plan_scratch(CpuProgram *program, size_t bytes);
 
 /* Offsets for all buffers, then the arena. */
@@ -44,6 +45,10 @@ static inline float *step_buffer(const CpuProgram *program, const Step *step, in
 }
 static inline float *buffer_floats(const CpuProgram *program, int buffer) {
     return program->arena + program->buffers[buffer].offset;
+}
+/* Where the mask of a group's ReLU comes from. */
+static inline BnMask bn_mask(const FusedGroup *group) {
+    return group->relu < 0 ? BN_MASK_NONE : group->add < 0 ? BN_MASK_RECOMPUTE : BN_MASK_OUTPUT;
 }
 static inline const Node *node_of(const CpuProgram *program, int node) {
     return &program->net->nodes[node];

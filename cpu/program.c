@@ -165,7 +165,6 @@ void cpu_program_destroy(Program *base) {
     free(program->steps);
     free(program->arena);
     free(program->scratch);
-    free(program->partials);
     free(program->labels);
     free(program->samples);
     free(program->image_loss);

@@ -43,29 +43,42 @@ void KERNEL(bn_statistics)(double *mean, double *m2, const float *x, int pixels)
     }
 }
 
-INLINE void normalise(float *y, const float *x, const float *skip, const BnCoef *coef, int pixels,
-                      bool has_skip, bool relu) {
+/* Rows of `to` are `row` floats apart: it may have a border. */
+INLINE void normalise(float *to, size_t row, const BnForward *plane, const BnCoef *coef,
+                      bool has_skip, bool relu, bool stores) {
     Vec mean = load(coef->mean), scale = load(coef->scale), shift = load(coef->shift);
-    for (size_t i = 0; i < (size_t)pixels * BLOCK; i += BLOCK) {
-        Vec v = (load(x + i) - mean) * scale + shift;
-        if (has_skip)
-            v += load(skip + i);
-        if (relu)
-            v = relu_of(v);
-        store(y + i, v);
-    }
+    size_t width = (size_t)plane->w * BLOCK;
+    for (int y = 0; y < plane->h; y++)
+        for (size_t i = 0; i < width; i += BLOCK) {
+            size_t at = (size_t)y * width + i;
+            Vec v = (load(plane->x + at) - mean) * scale + shift;
+            if (has_skip)
+                v += load(plane->skip + at);
+            if (relu)
+                v = relu_of(v);
+            store(to + (size_t)y * row + i, v);
+            if (stores)
+                store(plane->kept + at, v);
+        }
 }
 
-void KERNEL(bn_normalise)(float *y, const float *x, const float *skip, const BnCoef *coef,
-                          int pixels, bool relu) {
-    if (skip && relu)
-        normalise(y, x, skip, coef, pixels, true, true);
-    else if (skip)
-        normalise(y, x, skip, coef, pixels, true, false);
-    else if (relu)
-        normalise(y, x, skip, coef, pixels, false, true);
+INLINE void normalise_stores(float *to, size_t row, const BnForward *plane, const BnCoef *coef,
+                             bool has_skip, bool relu) {
+    if (plane->kept)
+        normalise(to, row, plane, coef, has_skip, relu, true);
     else
-        normalise(y, x, skip, coef, pixels, false, false);
+        normalise(to, row, plane, coef, has_skip, relu, false);
+}
+
+void KERNEL(bn_normalise)(float *to, size_t row, const BnForward *plane, const BnCoef *coef) {
+    if (plane->skip && plane->relu)
+        normalise_stores(to, row, plane, coef, true, true);
+    else if (plane->skip)
+        normalise_stores(to, row, plane, coef, true, false);
+    else if (plane->relu)
+        normalise_stores(to, row, plane, coef, false, true);
+    else
+        normalise_stores(to, row, plane, coef, false, false);
 }
 
 /* The gradient behind the group's ReLU at float i; d is x - mean there. */
@@ -124,14 +137,29 @@ void KERNEL(bn_reduce)(double *sum_g, double *sum_gx, const BnPlane *plane, cons
         reduce_mask(sum_g, sum_gx, plane, coef, BN_MASK_NONE);
 }
 
+INLINE Vec applied(Vec g, Vec d, Vec c1, Vec c2, Vec c3) {
+    return c1 * g + (c2 * d + c3);
+}
+
 INLINE void apply(float *dx, const BnPlane *plane, const BnCoef *coef, BnMask mask, bool two) {
     Vec mean = load(coef->mean), scale = load(coef->scale), shift = load(coef->shift);
     Vec c1 = load(coef->c1), c2 = load(coef->c2), c3 = load(coef->c3);
     for (size_t i = 0; i < (size_t)plane->pixels * BLOCK; i += BLOCK) {
         Vec d = load(plane->x + i) - mean;
         Vec g = masked_gradient(plane, i, d, scale, shift, mask, two);
-        store(dx + i, c1 * g + (c2 * d + c3));
+        store(dx + i, applied(g, d, c1, c2, c3));
     }
+}
+
+/* As bn_apply of a gradient that has been masked, into rows `row` floats apart. */
+void KERNEL(bn_apply_rows)(float *to, size_t row, const float *g, const float *x,
+                           const BnCoef *coef, int h, int w) {
+    Vec mean = load(coef->mean), c1 = load(coef->c1), c2 = load(coef->c2), c3 = load(coef->c3);
+    for (int y = 0; y < h; y++)
+        for (size_t i = 0; i < (size_t)w * BLOCK; i += BLOCK) {
+            size_t at = (size_t)y * (size_t)w * BLOCK + i;
+            store(to + (size_t)y * row + i, applied(load(g + at), load(x + at) - mean, c1, c2, c3));
+        }
 }
 
 /* The plane's g1 may be dx. A stored masked gradient comes as g1 with BN_MASK_NONE. */

@@ -30,6 +30,13 @@ typedef struct BnCoef {
     const float *c1, *c2, *c3;
 } BnCoef;
 
+typedef struct BnForward {
+    const float *x, *skip; /* skip: what is added; or NULL. Both may be the output */
+    float *kept;           /* receives the output a second time; or NULL */
+    int h, w;
+    bool relu;
+} BnForward;
+
 typedef struct BnPlane {
     const float *g1,
         *g2;            /* gradient of the group's output: one part or a sum of two (g2 or NULL) */
@@ -75,11 +82,13 @@ typedef struct Kernels {
     const char *isa;
     /* batch_norm.c: mean and sum of squared deviations of one plane; B doubles each */
     void (*bn_statistics)(double *mean, double *m2, const float *x, int pixels);
-    void (*bn_normalise)(float *y, const float *x, const float *skip, const BnCoef *coef,
-                         int pixels, bool relu);
+    /* rows of `to` are `row` floats apart */
+    void (*bn_normalise)(float *to, size_t row, const BnForward *plane, const BnCoef *coef);
     /* sums of g and of g (x - mean) over the plane, B doubles each */
     void (*bn_reduce)(double *sum_g, double *sum_gx, const BnPlane *plane, const BnCoef *coef);
     void (*bn_apply)(float *dx, const BnPlane *plane, const BnCoef *coef);
+    void (*bn_apply_rows)(float *to, size_t row, const float *g, const float *x, const BnCoef *coef,
+                          int h, int w);
     /* elementwise.c: n floats, a multiple of B */
     void (*relu)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);

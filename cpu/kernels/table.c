@@ -5,9 +5,10 @@
 #define TEXT(name)  TEXT_(name)
 
 void KERNEL(bn_statistics)(double *, double *, const float *, int);
-void KERNEL(bn_normalise)(float *, const float *, const float *, const BnCoef *, int, bool);
+void KERNEL(bn_normalise)(float *, size_t, const BnForward *, const BnCoef *);
 void KERNEL(bn_reduce)(double *, double *, const BnPlane *, const BnCoef *);
 void KERNEL(bn_apply)(float *, const BnPlane *, const BnCoef *);
+void KERNEL(bn_apply_rows)(float *, size_t, const float *, const float *, const BnCoef *, int, int);
 void KERNEL(relu)(float *, const float *, size_t);
 void KERNEL(relu_backward)(float *, const float *, const float *, size_t);
 void KERNEL(sum)(float *, const float *, const float *, size_t);
@@ -40,6 +41,7 @@ const Kernels KERNEL(kernels) = {
     .bn_normalise = KERNEL(bn_normalise),
     .bn_reduce = KERNEL(bn_reduce),
     .bn_apply = KERNEL(bn_apply),
+    .bn_apply_rows = KERNEL(bn_apply_rows),
     .relu = KERNEL(relu),
     .relu_backward = KERNEL(relu_backward),
     .sum = KERNEL(sum),
