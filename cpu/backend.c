@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "cpu/cpu.h"
 #include "cpu/dnnl_check.h"
 #include "cpu/winograd.h"
+
+enum { HUGE_PAGE = 2 << 20 };
 
 /* Processors that this process may run on: a container or taskset may allow fewer than there are.
  */
@@ -107,10 +110,14 @@ void cpu_threads_leave(int saved) {
 }
 
 float *cpu_floats(size_t n) {
-    size_t bytes = (n * sizeof(float) + 63) / 64 * 64;
-    float *values = aligned_alloc(64, bytes ? bytes : 64);
-    if (values)
-        memset(values, 0, bytes);
+    size_t bytes = n * sizeof(float), align = bytes >= 4 * HUGE_PAGE ? HUGE_PAGE : 64;
+    bytes = (bytes / align + 1) * align;
+    float *values = aligned_alloc(align, bytes);
+    if (!values)
+        return NULL;
+    if (align == HUGE_PAGE) /* fewer misses of the address cache; the system may decline */
+        (void)madvise(values, bytes, MADV_HUGEPAGE);
+    memset(values, 0, bytes);
     return values;
 }
 

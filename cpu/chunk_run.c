@@ -117,7 +117,6 @@ Status chunk_run_forward(CpuProgram *program, const Step *step, int count) {
     const Winograd *w = phase.w;
     const Chunk *chunk = phase.chunk;
     int chunks = (count + w->chunk - 1) / w->chunk;
-    winograd_renew(program, phase.conv, CONV_FORWARD);
     if (chunk->behind && chunk->behind->planes < 0)
         batch_norm_prepare(program, chunk->behind, count);
 #pragma omp parallel if (chunks > 1)
@@ -201,8 +200,6 @@ Status chunk_run_backward(CpuProgram *program, const Step *step, int count) {
     Phase phase = phase_of(program, step, count);
     const Winograd *w = phase.w;
     int pieces = (count + w->images - 1) / w->images;
-    if (phase.chunk->dx >= 0)
-        winograd_renew(program, phase.conv, CONV_DATA);
 #pragma omp parallel if (pieces > 1)
     {
         WinogradRoom room = winograd_room(program, w);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cpu/plan.h"
+#include "cpu/winograd.h"
 
 static const CpuOp *const ops[OP_KINDS] = {
     [OP_INPUT] = &cpu_input,
@@ -192,6 +193,9 @@ Status cpu_forward(Program *base, const Batch *batch) {
         program->samples[n] = batch->samples[n].index;
         program->labels[n] = batch->data->spec.labels[batch->samples[n].index];
     }
+    int saved = cpu_threads_enter(program->cpu);
+    winograd_renew(program);
+    cpu_threads_leave(saved);
     Status status = run_steps(program, 0, program->forward_steps, batch->count);
     program->batch = NULL;
     if (status == STATUS_OK)

@@ -182,16 +182,27 @@ void winograd_convolve(const CpuProgram *program, const Winograd *w, ConvKind ki
     }
 }
 
-void winograd_renew(CpuProgram *program, const Conv *conv, ConvKind kind) {
+static void renew(const CpuProgram *program, const Conv *conv, ConvKind kind) {
     Winograd *w = conv->winograd;
     const float *values = cpu_param(program->state, SECTION_VALUE, conv->weight);
     bool data = kind == CONV_DATA;
-    if (w->version[kind] == program->state->version)
+    if (!w->U[kind] || w->version[kind] == program->state->version)
         return;
     program->cpu->kernels->winograd_weights(w->U[kind], values, data ? w->C : w->K,
                                             data ? w->K : w->C, data ? w->inputs : w->outputs,
                                             data ? w->outputs : w->inputs, data);
     w->version[kind] = program->state->version;
+}
+
+void winograd_renew(const CpuProgram *program) {
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < program->net->node_count; i++) {
+        const Conv *conv = node_of(program, i)->op == OP_CONV2D ? program->op[i] : NULL;
+        if (!conv || !conv->winograd)
+            continue;
+        renew(program, conv, CONV_FORWARD);
+        renew(program, conv, CONV_DATA);
+    }
 }
 
 /* ---- weight gradient ---- */

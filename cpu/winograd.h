@@ -46,8 +46,8 @@ Status winograd_describe(const Program *program, FILE *file);
 /* The calling thread's room, its frames cleared. */
 WinogradRoom winograd_room(const CpuProgram *program, const Winograd *winograd);
 Frame winograd_frame(const CpuProgram *program, const Winograd *winograd, int channels);
-/* Transformed weights of the state's values now. */
-void winograd_renew(CpuProgram *program, const Conv *conv, ConvKind kind);
+/* All transformed weights of the program, from the state's values now. */
+void winograd_renew(const CpuProgram *program);
 
 /* CONV_FORWARD: `to` [images][K / B][H][W][B] from room->x; CONV_DATA: [C / B] from room->dy. */
 void winograd_convolve(const CpuProgram *program, const Winograd *winograd, ConvKind kind,
