@@ -39,6 +39,35 @@ static int at_most(int n, int limit) {
     return n < limit ? n : limit;
 }
 
+/* ---- which chunk next ---- */
+
+/* Threads draw chunks one ahead, so that they can ask for its images in time. Every other phase runs
+ * from the last chunk to the first: it begins with what the phase before left in cache. */
+typedef struct Queue {
+    int drawn, count;
+    bool backwards;
+} Queue;
+
+static Queue queue_of(CpuProgram *program, int count) {
+    program->backwards = !program->backwards;
+    return (Queue){0, count, program->backwards};
+}
+
+/* -1 when none is left. */
+static int draw(Queue *queue) {
+    int i = __atomic_fetch_add(&queue->drawn, 1, __ATOMIC_RELAXED);
+    return i >= queue->count ? -1 : queue->backwards ? queue->count - 1 - i : i;
+}
+
+/* A run of images; none when images is 0. */
+typedef struct Range {
+    int first, images;
+} Range;
+
+static Range range_at(int i, int size, int count) {
+    return i < 0 ? (Range){0, 0} : (Range){i * size, at_most(count - i * size, size)};
+}
+
 /* ---- into frames ---- */
 
 static void copy_image(const Phase *phase, float *to, const Frame *frame, const float *from,
@@ -112,24 +141,39 @@ static void after_image(const Phase *phase, int n) {
                                    image_at(phase, chunk->y_skip, phase->y_image, n), NULL, n);
 }
 
+static void ask(Prefetch *prefetch, const Phase *phase, int buffer, size_t image, Range range,
+                bool write) {
+    if (range.images > 0 && buffer >= 0)
+        prefetch_add(prefetch, image_at(phase, buffer, image, range.first),
+                     (size_t)range.images * image, write);
+}
+
+static void forward_chunk(const Phase *phase, const WinogradRoom *room, Range now, Range next) {
+    const Chunk *chunk = phase->chunk;
+    Prefetch prefetch = {.ranges = 0};
+    ask(&prefetch, phase, chunk->x, phase->x_image, next, false);
+    ask(&prefetch, phase, chunk->skip, phase->x_image, next, false);
+    ask(&prefetch, phase, chunk->kept, phase->x_image, next, true);
+    ask(&prefetch, phase, chunk->y, phase->y_image, next, true);
+    fill_x(phase, room->x, chunk->source ? NONE : chunk->x, chunk->kept, now.first, now.images);
+    winograd_convolve(phase->program, phase->w, CONV_FORWARD, room,
+                      image_at(phase, chunk->y, phase->y_image, now.first), now.images, &prefetch);
+    for (int n = now.first; n < now.first + now.images; n++)
+        after_image(phase, n);
+}
+
 Status chunk_run_forward(CpuProgram *program, const Step *step, int count) {
     Phase phase = phase_of(program, step, count);
-    const Winograd *w = phase.w;
-    const Chunk *chunk = phase.chunk;
-    int chunks = (count + w->chunk - 1) / w->chunk;
-    if (chunk->behind && chunk->behind->planes < 0)
-        batch_norm_prepare(program, chunk->behind, count);
+    int size = phase.w->chunk, chunks = (count + size - 1) / size;
+    Queue queue = queue_of(program, chunks);
+    if (phase.chunk->behind && phase.chunk->behind->planes < 0)
+        batch_norm_prepare(program, phase.chunk->behind, count);
 #pragma omp parallel if (chunks > 1)
     {
-        WinogradRoom room = winograd_room(program, w);
-#pragma omp for schedule(dynamic)
-        for (int i = 0; i < chunks; i++) {
-            int first = i * w->chunk, images = at_most(count - first, w->chunk);
-            fill_x(&phase, room.x, chunk->source ? NONE : chunk->x, chunk->kept, first, images);
-            winograd_convolve(program, w, CONV_FORWARD, &room,
-                              image_at(&phase, chunk->y, phase.y_image, first), images);
-            for (int n = first; n < first + images; n++)
-                after_image(&phase, n);
+        WinogradRoom room = winograd_room(program, phase.w);
+        for (int i = draw(&queue), next; i >= 0; i = next) {
+            next = draw(&queue);
+            forward_chunk(&phase, &room, range_at(i, size, count), range_at(next, size, count));
         }
     }
     return STATUS_OK;
@@ -156,17 +200,15 @@ static void add_bias_gradient(const Phase *phase, float *db, const float *room, 
     }
 }
 
-static void data_gradient(const Phase *phase, const WinogradRoom *room, int first, int images) {
+static void data_gradient(const Phase *phase, const WinogradRoom *room, Range now,
+                          Prefetch *prefetch) {
     const Chunk *chunk = phase->chunk;
     size_t image = phase->x_image;
-    if (!chunk->reduces) {
-        winograd_convolve(phase->program, phase->w, CONV_DATA, room,
-                          image_at(phase, chunk->dx, image, first), images);
-        return;
-    }
-    winograd_convolve(phase->program, phase->w, CONV_DATA, room, room->dx, images);
-    for (int n = first; n < first + images; n++) {
-        BnPlane planes = {.g1 = room->dx + (size_t)(n - first) * image,
+    float *to = chunk->reduces ? room->dx : image_at(phase, chunk->dx, image, now.first);
+    winograd_convolve(phase->program, phase->w, CONV_DATA, room, to, now.images, prefetch);
+    for (int i = 0; chunk->reduces && i < now.images; i++) {
+        int n = now.first + i;
+        BnPlane planes = {.g1 = room->dx + (size_t)i * image,
                           .g2 = image_at(phase, chunk->other, image, n),
                           .x = image_at(phase, chunk->x, image, n),
                           .y = image_at(phase, chunk->output, image, n),
@@ -177,36 +219,75 @@ static void data_gradient(const Phase *phase, const WinogradRoom *room, int firs
     }
 }
 
-/* All gradients of images [begin, end); dw and db of them go to `sums`. */
-static void backward_piece(const Phase *phase, const WinogradRoom *room, float *sums, int begin,
-                           int end) {
+/* What the data gradient of these images will want. */
+static Prefetch ask_reduce(const Phase *phase, Range now) {
+    const Chunk *chunk = phase->chunk;
+    Prefetch prefetch = {.ranges = 0};
+    if (chunk->reduces && chunk->again >= 0)
+        ask(&prefetch, phase, chunk->x, phase->x_image, now, false);
+    if (chunk->output != chunk->again)
+        ask(&prefetch, phase, chunk->output, phase->x_image, now, false);
+    if (chunk->other != chunk->dx)
+        ask(&prefetch, phase, chunk->other, phase->x_image, now, false);
+    ask(&prefetch, phase, chunk->dx, phase->x_image, now, true);
+    return prefetch;
+}
+
+/* What the next images begin with. */
+static Prefetch ask_fill(const Phase *phase, Range next) {
+    const Chunk *chunk = phase->chunk;
+    Prefetch prefetch = {.ranges = 0};
+    ask(&prefetch, phase, chunk->again >= 0 ? chunk->again : chunk->x, phase->x_image, next, false);
+    ask(&prefetch, phase, chunk->g, phase->y_image, next, false);
+    if (chunk->behind && chunk->behind->applied)
+        ask(&prefetch, phase, chunk->y, phase->y_image, next, false);
+    return prefetch;
+}
+
+/* Images `now` of a piece; its first ones overwrite room->dU. */
+static void backward_chunk(const Phase *phase, const WinogradRoom *room, float *db, Range now,
+                           Range next, bool starts) {
+    bool data = phase->chunk->dx >= 0;
+    Prefetch reduce = ask_reduce(phase, now), fill = ask_fill(phase, next);
+    fill_x(phase, room->x, phase->chunk->again, NONE, now.first, now.images);
+    fill_dy(phase, room->dy, now.first, now.images);
+    winograd_accumulate(phase->program, phase->w, room, now.images, starts,
+                        data ? &reduce : &fill);
+    if (phase->conv->bias >= 0)
+        add_bias_gradient(phase, db, room->dy, now.images);
+    if (data)
+        data_gradient(phase, room, now, &fill);
+}
+
+/* All gradients of a piece's images; dw and db of them go to `sums`. `next`: the piece after it. */
+static void backward_piece(const Phase *phase, const WinogradRoom *room, float *sums, Range piece,
+                           Range next) {
     const Winograd *w = phase->w;
     float *db = sums + 9 * (size_t)w->C * (size_t)w->K;
     memset(db, 0, (size_t)w->K * sizeof *db);
-    for (int first = begin; first < end; first += w->chunk) {
-        int images = at_most(end - first, w->chunk);
-        fill_x(phase, room->x, phase->chunk->again, NONE, first, images);
-        fill_dy(phase, room->dy, first, images);
-        winograd_accumulate(phase->program, w, room, images, first == begin);
-        if (phase->conv->bias >= 0)
-            add_bias_gradient(phase, db, room->dy, images);
-        if (phase->chunk->dx >= 0)
-            data_gradient(phase, room, first, images);
+    for (int at = 0; at < piece.images; at += w->chunk) {
+        int after = at + w->chunk;
+        Range now = {piece.first + at, at_most(piece.images - at, w->chunk)};
+        Range then = after < piece.images
+                         ? (Range){piece.first + after, at_most(piece.images - after, w->chunk)}
+                         : (Range){next.first, at_most(next.images, w->chunk)};
+        backward_chunk(phase, room, db, now, then, at == 0);
     }
     winograd_finish(phase->program, w, room, sums);
 }
 
 Status chunk_run_backward(CpuProgram *program, const Step *step, int count) {
     Phase phase = phase_of(program, step, count);
-    const Winograd *w = phase.w;
-    int pieces = (count + w->images - 1) / w->images;
+    int size = phase.w->images, pieces = (count + size - 1) / size;
+    Queue queue = queue_of(program, pieces);
 #pragma omp parallel if (pieces > 1)
     {
-        WinogradRoom room = winograd_room(program, w);
-#pragma omp for schedule(dynamic)
-        for (int i = 0; i < pieces; i++)
-            backward_piece(&phase, &room, winograd_piece(program, w, i), i * w->images,
-                           at_most((i + 1) * w->images, count));
+        WinogradRoom room = winograd_room(program, phase.w);
+        for (int i = draw(&queue), next; i >= 0; i = next) {
+            next = draw(&queue);
+            backward_piece(&phase, &room, winograd_piece(program, phase.w, i),
+                           range_at(i, size, count), range_at(next, size, count));
+        }
     }
     winograd_store(program, phase.conv, pieces);
     return STATUS_OK;

@@ -93,6 +93,7 @@ typedef struct CpuProgram {
     size_t arena_floats;
     void *scratch; /* oneDNN's, shared by all primitives: they run one after the other */
     size_t scratch_bytes;
+    bool backwards; /* the direction of the last phase of chunks */
     int input; /* buffer of the gathered images, plain NCHW */
 
     const Batch *batch;  /* during forward */

@@ -59,7 +59,8 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Winograd **r
     w->across = (conv->in.w + TILE - 1) / TILE;
     w->down = (conv->in.h + TILE - 1) / TILE;
     w->chunk = at_least_one(BLOCK_TILES / (w->across * w->down));
-    w->images = (batch + CONV_PIECES - 1) / CONV_PIECES;
+    int most_pieces = w->C * w->K <= 256 ? 64 : w->C * w->K <= 1024 ? 32 : 16;
+    w->images = (batch + most_pieces - 1) / most_pieces;
     w->pieces = (batch + w->images - 1) / w->images;
     w->thread_floats =
         (size_t)w->chunk * (2 * padded_image(w, block, most(w)) + dense_image(w, w->C)) +
@@ -163,21 +164,30 @@ static void put_tiles(const CpuProgram *program, const Winograd *w, float *y,
     }
 }
 
+/* How many lines to ask for with each product of a chunk, to be through at its end. */
+static size_t lines_per_product(const Prefetch *prefetch, int tiles) {
+    size_t products = POINTS * (size_t)((tiles + BLOCK_TILES - 1) / BLOCK_TILES);
+    return (prefetch->lines + products - 1) / products;
+}
+
 /* ---- forward and data gradient: the same with turned weights ---- */
 
 void winograd_convolve(const CpuProgram *program, const Winograd *w, ConvKind kind,
-                       const WinogradRoom *room, float *to, int images) {
+                       const WinogradRoom *room, float *to, int images, Prefetch *prefetch) {
     const Kernels *k = program->cpu->kernels;
     bool data = kind == CONV_DATA;
     const float *from = data ? room->dy : room->x, *U = w->U[kind];
     int C = data ? w->K : w->C, K = data ? w->C : w->K, tiles = images * w->across * w->down;
+    size_t lines = lines_per_product(prefetch, tiles);
     for (int t = 0; t < tiles; t += BLOCK_TILES) {
         int count = tiles - t < BLOCK_TILES ? tiles - t : BLOCK_TILES;
         int whole = transform(program, w, k->winograd_input, room->V, from, t, count, C, 0);
-        for (int p = 0; p < POINTS; p++)
+        for (int p = 0; p < POINTS; p++) {
             k->winograd_multiply(room->M + (size_t)p * tile_plane(K),
                                  room->V + (size_t)p * tile_plane(C),
                                  U + (size_t)p * (size_t)C * (size_t)K, whole, C, K);
+            prefetch_some(prefetch, lines);
+        }
         put_tiles(program, w, to, room->M, t, count, K);
     }
 }
@@ -208,17 +218,20 @@ void winograd_renew(const CpuProgram *program) {
 /* ---- weight gradient ---- */
 
 void winograd_accumulate(const CpuProgram *program, const Winograd *w, const WinogradRoom *room,
-                         int images, bool first) {
+                         int images, bool first, Prefetch *prefetch) {
     const Kernels *k = program->cpu->kernels;
     int tiles = images * w->across * w->down;
+    size_t lines = lines_per_product(prefetch, tiles);
     for (int t = 0; t < tiles; t += BLOCK_TILES) {
         int count = tiles - t < BLOCK_TILES ? tiles - t : BLOCK_TILES;
         int whole = transform(program, w, k->winograd_input, room->V, room->x, t, count, w->C, 0);
         transform(program, w, k->winograd_gradient, room->M, room->dy, t, count, w->K, 1);
-        for (int p = 0; p < POINTS; p++)
+        for (int p = 0; p < POINTS; p++) {
             k->winograd_accumulate(
                 room->dU + (size_t)p * weight_plane(w), room->V + (size_t)p * tile_plane(w->C),
                 room->M + (size_t)p * tile_plane(w->K), whole, w->C, w->K, first && t == 0);
+            prefetch_some(prefetch, lines);
+        }
     }
 }
 

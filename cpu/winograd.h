@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "cpu/conv2d.h"
+#include "cpu/prefetch.h"
 
 typedef struct Winograd {
     int inputs, outputs;  /* channels there are */
@@ -49,12 +50,13 @@ Frame winograd_frame(const CpuProgram *program, const Winograd *winograd, int ch
 /* All transformed weights of the program, from the state's values now. */
 void winograd_renew(const CpuProgram *program);
 
+/* Both spread the prefetches over their products. */
 /* CONV_FORWARD: `to` [images][K / B][H][W][B] from room->x; CONV_DATA: [C / B] from room->dy. */
 void winograd_convolve(const CpuProgram *program, const Winograd *winograd, ConvKind kind,
-                       const WinogradRoom *room, float *to, int images);
+                       const WinogradRoom *room, float *to, int images, Prefetch *prefetch);
 /* Adds room->x times room->dy to room->dU; first: overwrites it. */
 void winograd_accumulate(const CpuProgram *program, const Winograd *winograd,
-                         const WinogradRoom *room, int images, bool first);
+                         const WinogradRoom *room, int images, bool first, Prefetch *prefetch);
 /* dw [9][K / B][C][B] from room->dU. */
 void winograd_finish(const CpuProgram *program, const Winograd *winograd, const WinogradRoom *room,
                      float *dw);
