@@ -59,7 +59,7 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Winograd **r
     w->across = (conv->in.w + TILE - 1) / TILE;
     w->down = (conv->in.h + TILE - 1) / TILE;
     w->chunk = at_least_one(BLOCK_TILES / (w->across * w->down));
-    int most_pieces = w->C * w->K <= 256 ? 64 : w->C * w->K <= 1024 ? 32 : 16;
+    int most_pieces = w->C * w->K <= 1024 ? 32 : 16;
     w->images = (batch + most_pieces - 1) / most_pieces;
     w->pieces = (batch + w->images - 1) / w->images;
     w->thread_floats =
