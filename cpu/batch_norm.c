@@ -1,5 +1,5 @@
-/* Batch norm, with the add and the ReLU that fuse.c found behind it: its loops over one image, and as
- * steps over the whole batch where no convolution has taken them into its chunks. */
+/* Batch norm, with the add and the ReLU that fuse.c found behind it: its loops over one image, and
+ * as steps over the whole batch where no convolution has taken them into its chunks. */
 #include "cpu/batch_norm.h"
 
 #include "cpu/chunk.h"

@@ -26,7 +26,7 @@ typedef struct BatchNorm {
                    MODE_EVAL, which needs none */
     int sums;   /* buffer: likewise the sums of the backward; NONE without one */
     bool counted, normalised, reduced, applied; /* this loop runs in a convolution's chunks */
-    int masked; /* when reduced or applied: the buffer with g */
+    int masked;                                 /* when reduced or applied: the buffer with g */
 } BatchNorm;
 
 /* The batch norm node's; made on the first call. NULL, and program->status, when memory is out. */

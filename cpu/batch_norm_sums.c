@@ -59,8 +59,8 @@ static BatchNorm *batch_norm_create(CpuProgram *program, int node) {
         bn->sums = program->trains ? sum_buffer(program, bn) : NONE;
     }
     if (!bn || !allocate(bn, spec)) {
-        program->status = status_fail(STATUS_NO_MEMORY, "no memory for node '%s'",
-                                      node_of(program, node)->name);
+        program->status =
+            status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", node_of(program, node)->name);
         return NULL;
     }
     return bn;

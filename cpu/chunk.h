@@ -5,8 +5,8 @@
  * one parallel loop over chunks of images, each chunk's work done while it lies in a core's cache:
  *
  *   forward    y(l-1) --normalise, ReLU, shortcut--> x, convolve --> y(l), sums of y(l)
- *   backward   g(l), y(l) --apply--> dy(l), times x --> dw;  convolve --> dx, + shortcut's gradient,
- *              mask --> g(l-1), sums of g(l-1)
+ *   backward   g(l), y(l) --apply--> dy(l), times x --> dw;  convolve --> dx, + shortcut's
+ * gradient, mask --> g(l-1), sums of g(l-1)
  *
  * x inside a block is made again in the backward instead of being stored: a pass of arithmetic
  * less costly than writing and reading it. Blocks' outputs, which a shortcut reads too, are kept.

@@ -97,8 +97,7 @@ static void plan_behind(CpuProgram *program, Chunk *chunk, int node) {
     chunk->y = plan_value(program, node);
     chunk->behind = batch_norm_behind(program, node);
     chunk->y_skip = NONE;
-    chunk->normalises =
-        chunk->behind && chunk_normalises_behind(program, &chunk->behind->group);
+    chunk->normalises = chunk->behind && chunk_normalises_behind(program, &chunk->behind->group);
     if (chunk->normalises && chunk->behind->group.skip >= 0)
         chunk->y_skip = plan_read(program, chunk->behind->group.skip);
 }

@@ -41,8 +41,8 @@ static int at_most(int n, int limit) {
 
 /* ---- which chunk next ---- */
 
-/* Threads draw chunks one ahead, so that they can ask for its images in time. Every other phase runs
- * from the last chunk to the first: it begins with what the phase before left in cache. */
+/* Threads draw chunks one ahead, so that they can ask for its images in time. Every other phase
+ * runs from the last chunk to the first: it begins with what the phase before left in cache. */
 typedef struct Queue {
     int drawn, count;
     bool backwards;
@@ -76,8 +76,7 @@ static void copy_image(const Phase *phase, float *to, const Frame *frame, const 
     size_t line = (size_t)shape.w * (size_t)block;
     for (int b = 0; b < channel_blocks(shape.c, block); b++)
         for (int y = 0; y < shape.h; y++, from += line)
-            memcpy(to + (size_t)b * frame->plane + (size_t)y * frame->row, from,
-                   line * sizeof *to);
+            memcpy(to + (size_t)b * frame->plane + (size_t)y * frame->row, from, line * sizeof *to);
 }
 
 /* x of the chunk, made by the source where it is not stored (`stored`: a buffer or NONE). */
@@ -136,9 +135,8 @@ static void after_image(const Phase *phase, int n) {
     if (chunk->behind->planes >= 0)
         batch_norm_count_image(program, chunk->behind, y, n, phase->count);
     else if (chunk->normalises)
-        batch_norm_normalise_image(program, chunk->behind, y, row,
-                                   row * (size_t)phase->conv->out.h, y,
-                                   image_at(phase, chunk->y_skip, phase->y_image, n), NULL, n);
+        batch_norm_normalise_image(program, chunk->behind, y, row, row * (size_t)phase->conv->out.h,
+                                   y, image_at(phase, chunk->y_skip, phase->y_image, n), NULL, n);
 }
 
 static void ask(Prefetch *prefetch, const Phase *phase, int buffer, size_t image, Range range,
@@ -251,8 +249,7 @@ static void backward_chunk(const Phase *phase, const WinogradRoom *room, float *
     Prefetch reduce = ask_reduce(phase, now), fill = ask_fill(phase, next);
     fill_x(phase, room->x, phase->chunk->again, NONE, now.first, now.images);
     fill_dy(phase, room->dy, now.first, now.images);
-    winograd_accumulate(phase->program, phase->w, room, now.images, starts,
-                        data ? &reduce : &fill);
+    winograd_accumulate(phase->program, phase->w, room, now.images, starts, data ? &reduce : &fill);
     if (phase->conv->bias >= 0)
         add_bias_gradient(phase, db, room->dy, now.images);
     if (data)

@@ -51,7 +51,6 @@ typedef struct ConvSet {
 
 struct Winograd;
 
-
 typedef struct Conv {
     Shape in, out;
     Window window;

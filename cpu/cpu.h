@@ -62,8 +62,8 @@ typedef struct Gradient {
 } Gradient;
 
 typedef struct NodePlan {
-    int value; /* buffer of the output; -1: never stored */
-    int index; /* max-pool: buffer of the winners; -1 */
+    int value;        /* buffer of the output; -1: never stored */
+    int index;        /* max-pool: buffer of the winners; -1 */
     int first_reader; /* of all nodes that read this one; -1 */
     int begins;       /* the group that begins with this batch norm; -1 */
     bool tapped;
@@ -94,7 +94,7 @@ typedef struct CpuProgram {
     void *scratch; /* oneDNN's, shared by all primitives: they run one after the other */
     size_t scratch_bytes;
     bool backwards; /* the direction of the last phase of chunks */
-    int input; /* buffer of the gathered images, plain NCHW */
+    int input;      /* buffer of the gathered images, plain NCHW */
 
     const Batch *batch;  /* during forward */
     const float *dy;     /* during backward, of a net without a loss */

@@ -124,8 +124,7 @@ void plan_contribute(CpuProgram *program, int node, int buffer) {
 }
 
 bool plan_overwritable(const CpuProgram *program, int buffer) {
-    return buffer >= 0 && !program->buffers[buffer].shared &&
-           program->buffers[buffer].readers == 0;
+    return buffer >= 0 && !program->buffers[buffer].shared && program->buffers[buffer].readers == 0;
 }
 
 /* ---- the arena ---- */

@@ -1,5 +1,6 @@
-/* Asks for the next chunk's images while the products of this one run from cache: the loops of batch
- * norms would else wait for memory while the multipliers stand still. A hint: it changes no value.
+/* Asks for the next chunk's images while the products of this one run from cache: the loops of
+ * batch norms would else wait for memory while the multipliers stand still. A hint: it changes no
+ * value.
  */
 #ifndef CPU_PREFETCH_H
 #define CPU_PREFETCH_H
@@ -16,8 +17,8 @@ typedef struct Prefetch {
         bool write; /* it will be written: ask for ownership too */
     } range[PREFETCH_RANGES];
     int ranges;
-    int now;     /* the range in work, and how far */
-    size_t done; /* bytes */
+    int now;      /* the range in work, and how far */
+    size_t done;  /* bytes */
     size_t lines; /* of all ranges */
 } Prefetch;
 

@@ -147,8 +147,8 @@ static int transform(const CpuProgram *program, const Winograd *w, TransformFn *
 }
 
 /* Back to pixels. */
-static void put_tiles(const CpuProgram *program, const Winograd *w, float *y,
-                      const float *M, int first, int count, int channels) {
+static void put_tiles(const CpuProgram *program, const Winograd *w, float *y, const float *M,
+                      int first, int count, int channels) {
     const Kernels *k = program->cpu->kernels;
     int block = k->block, blocks = channels / block;
     size_t row = (size_t)w->shape.w * (size_t)block, plane = (size_t)w->shape.h * row;
@@ -157,10 +157,10 @@ static void put_tiles(const CpuProgram *program, const Winograd *w, float *y,
         int rows = w->shape.h - site.y * TILE, cols = w->shape.w - site.x * TILE;
         size_t at = (size_t)(site.y * TILE) * row + (size_t)(site.x * TILE) * (size_t)block;
         for (int b = 0; b < blocks; b++)
-            k->winograd_output(
-                y + ((size_t)site.image * (size_t)blocks + (size_t)b) * plane + at,
-                row, rows < TILE ? rows : TILE, cols < TILE ? cols : TILE,
-                M + (size_t)t * (size_t)channels + (size_t)b * (size_t)block, tile_plane(channels));
+            k->winograd_output(y + ((size_t)site.image * (size_t)blocks + (size_t)b) * plane + at,
+                               row, rows < TILE ? rows : TILE, cols < TILE ? cols : TILE,
+                               M + (size_t)t * (size_t)channels + (size_t)b * (size_t)block,
+                               tile_plane(channels));
     }
 }
 
