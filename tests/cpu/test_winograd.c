@@ -24,11 +24,12 @@ typedef struct Size {
 } Size;
 
 /* Tiles cut by the edge, channels that end within a vector, blocks of tiles that end early, pieces
- * of the batch that are not equal. */
+ * of the batch that are not equal, and one of two chunks. */
 static const Size sizes[] = {
     {3, 16, 8, 8, 16, false},  {2, 8, 7, 6, 5, true},      {5, 16, 32, 32, 16, false},
     {4, 32, 16, 16, 32, true}, {19, 64, 8, 8, 64, false},  {2, 20, 9, 13, 37, true},
     {17, 48, 5, 4, 24, false}, {1, 128, 6, 6, 128, false}, {33, 16, 4, 4, 32, true},
+    {33, 16, 24, 24, 16, true},
 };
 
 /* The convolution stands behind another one, so that it has to give a data gradient. */
