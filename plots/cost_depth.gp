@@ -1,4 +1,4 @@
-# Time of a run and number of parameters against depth: a panel each, a colour a series. Series may
+# Time and energy of a run and number of parameters against depth: a panel each, a colour a series. Series may
 # coincide (plain and resnet A have the same parameters): each lies narrower on the one before.
 #   $lines  index j: depth, mean, least, greatest             line_style[j], line_title[j]
 #   panel p: lines line_first[p]..line_last[p], label_p, unit_p, y_max_p

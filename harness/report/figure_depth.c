@@ -28,6 +28,9 @@ static const Summary *train_of(const Cell *cell) {
 static const Summary *seconds_of(const Cell *cell) {
     return &cell->seconds;
 }
+static const Summary *energy_of(const Cell *cell) {
+    return &cell->energy;
+}
 static const Summary *parameters_of(const Cell *cell) {
     return &cell->parameters;
 }
@@ -166,6 +169,7 @@ typedef struct Quantity {
 
 static const Quantity quantities[] = {
     {seconds_of, "time of a run (s)", "time of a run (h)", 1, 3600, 3 * 3600},
+    {energy_of, "energy of a run (kJ)", "energy of a run (kWh)", 1e3, 3.6e6, 3.6e6},
     {parameters_of, "parameters (thousands)", "parameters (millions)", 1e3, 1e6, 2e6},
 };
 

@@ -150,13 +150,14 @@ static void depth_table(FILE *file, const Results *results) {
 
 static void cost_table(FILE *file, const Results *results) {
     char label[LABEL_MAX + 16];
-    html_table(file, "Cost of a run", "net|#parameters|#seconds");
+    html_table(file, "Cost of a run", "net|#parameters|#seconds|#energy, kJ");
     for (int c = 0; c < results->cell_count; c++) {
         const Cell *cell = &results->cells[c];
         cell_label(results, cell, label, sizeof label);
         html_row(file, label);
         html_cell_number(file, cell->parameters.mean, 0);
         html_cell_mean(file, cell->seconds.mean, cell->seconds.sd, 1);
+        html_cell_mean(file, cell->energy.mean / 1e3, cell->energy.sd / 1e3, 3);
         html_end_row(file);
     }
     html_end_table(file);
@@ -238,9 +239,9 @@ static const struct {
      "the bar is the interval of the mean (90 %) and each dot a run. The table after the figure "
      "has the numbers.",
      depth_table},
-    {"cost_depth", "Time and parameters against depth",
-     "A colour for each kind of net; the panels show what a run took and how large the net is. The "
-     "table after the figure has the numbers.",
+    {"cost_depth", "Time, energy and parameters against depth",
+     "A colour for each kind of net; the panels show what a run took, the energy where the machine "
+     "told it, and how large the net is. The table after the figure has the numbers.",
      cost_table},
     {"layer_responses", "How strongly the layers respond",
      "Standard deviation of each layer's response, in the order of the net and sorted by "

@@ -54,6 +54,7 @@ static Status read_run(const CsvTable *csv, int row, Run *run) {
     TRY(cell_number(csv, row, "train_error_pct", false, &run->train_error));
     TRY(cell_number(csv, row, "train_eval_error_pct", false, &run->train_eval_error));
     TRY(cell_number(csv, row, "seconds", false, &run->seconds));
+    TRY(cell_number(csv, row, "energy_j", false, &run->energy));
     return cell_number(csv, row, "parameters", false, &run->parameters);
 }
 

@@ -31,8 +31,8 @@ typedef struct Run {
     bool diverged;
     double diverged_at;                               /* iteration; NaN: unknown or not diverged */
     double test_error, train_error, train_eval_error; /* final, per cent */
-    double seconds, parameters;
-    Point *points; /* in the order of curves.csv */
+    double seconds, parameters, energy;               /* energy: joules */
+    Point *points;                                    /* in the order of curves.csv */
     int point_count;
     LayerPoint *layers; /* in the order of layers.csv: by evaluation, then by layer; may be NULL */
     int layer_count;
@@ -52,7 +52,7 @@ typedef struct Series {
 typedef struct Cell {
     int series, depth;
     int runs, diverged;
-    Summary test_error, train_error, train_eval_error, seconds, parameters;
+    Summary test_error, train_error, train_eval_error, seconds, parameters, energy;
 } Cell;
 
 typedef struct Results {

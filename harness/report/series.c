@@ -179,6 +179,7 @@ static Cell make_cell(const Results *results, int series, int depth, double *val
                   {offsetof(Run, train_error), &cell.train_error},
                   {offsetof(Run, train_eval_error), &cell.train_eval_error},
                   {offsetof(Run, seconds), &cell.seconds},
+                  {offsetof(Run, energy), &cell.energy},
                   {offsetof(Run, parameters), &cell.parameters}};
     for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++) {
         int count = 0;

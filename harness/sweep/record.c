@@ -142,6 +142,10 @@ static void put_provenance(Line *line, const RunFacts *facts, const TrainResult 
     put(line, "started", "%s", facts->started);
     put(line, "seconds", "%.3f", result->seconds);
     put(line, "images_per_s", "%.1f", result->images_per_s);
+    if (isfinite(facts->joules) && !facts->outcome)
+        put(line, "energy_j", "%.1f", facts->joules);
+    else
+        put(line, "energy_j", "%s", "");
     put(line, "host_load", "%.2f", load);
     put(line, "peak_memory_mib", "%.1f", (double)usage.ru_maxrss / 1024);
 }

@@ -19,6 +19,7 @@ typedef struct RunFacts {
     char algorithms[17]; /* see the column of this name */
     char host[65], started[32];
     const char *outcome; /* "failed", "crashed": there is no result; NULL: the result says it */
+    double joules; /* NaN: not known */
 } RunFacts;
 
 /* The header lines, with their line ends. */

@@ -138,6 +138,7 @@ static Status log_curve(Training *t, const CurveRow *row) {
 
 static Status on_curve(void *context, const CurveRow *row) {
     Training *t = context;
+    t->point.joules += energy_take(&t->meter);
     record_curve(t->rows[ROWS_CURVES], t->config, t->facts.key, row);
     TRY(output_flush("a run's curves.csv", t->rows[ROWS_CURVES]));
     TRY(log_curve(t, row));
@@ -172,6 +173,7 @@ static Status on_end(void *context, State *state, int64_t iterations) {
 
 static void on_progress(void *context, const TrainProgress *progress) {
     Training *t = context;
+    t->point.joules += energy_take(&t->meter); /* often enough for the counters */
     if (t->hooks->progress)
         t->hooks->progress(t->hooks->context, progress);
     if (t->events && t->events_status == STATUS_OK)
@@ -185,7 +187,8 @@ static void ask_for_logs(Training *t, TrainHooks *hooks) {
     t->wanted[ROWS_LAYERS] = logs->layers;
     t->spec.log_every = logs->log_every;
     t->spec.checkpoint_every = logs->checkpoint_every;
-    hooks->progress = t->hooks->progress || logs->tensorboard ? on_progress : NULL;
+    hooks->progress =
+        t->hooks->progress || logs->tensorboard || t->meter.count ? on_progress : NULL;
     hooks->layers = logs->layers ? on_layers : NULL;
     hooks->step = logs->log_every ? on_step : NULL;
     hooks->end = logs->save_weights ? on_end : NULL;
@@ -265,8 +268,10 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
     CHECK(sweep_shared_backend(sweep, &run->config, &backend));
     CHECK(prepare(&t, source, backend, run->key));
     memcpy(t.facts.weights_sha256, run->weights_sha256, sizeof t.facts.weights_sha256);
+    energy_open(&t.meter, NULL);
     ask_for_logs(&t, &train_hooks);
     CHECK(train_run(&t.spec, t.net, backend, &train_hooks, result));
+    t.facts.joules = t.point.joules + energy_take(&t.meter);
     CHECK(end_logs(&t));
     CHECK(output_run(&sweep->output, run->key, write_run, &t));
     output_remove(&sweep->output, run->key, OUTPUT_CHECKPOINT);

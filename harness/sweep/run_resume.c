@@ -50,6 +50,7 @@ Status training_checkpoint(void *context, State *state, const TrainPoint *point)
     Status status = STATUS_OK;
     t->point.train = *point;
     t->point.log_every = t->spec.log_every;
+    t->point.joules += energy_take(&t->meter);
     if (t->events)
         CHECK(event_file_sync(t->events, &t->point.events_size));
     CHECK(collect_rows(t, parts, &count));

@@ -2,6 +2,7 @@
 #ifndef HARNESS_SWEEP_TRAINING_H
 #define HARNESS_SWEEP_TRAINING_H
 
+#include "harness/base/energy.h"
 #include "harness/sweep/events.h"
 #include "harness/sweep/images.h"
 #include "harness/sweep/record.h"
@@ -17,6 +18,7 @@ typedef struct RunPoint {
     int64_t evaluated;              /* whether there is such a row */
     int64_t log_every;              /* that the rows of steps.csv are for; 0: none */
     int64_t events_size;            /* of the event file; 0: there is none */
+    double joules;                  /* used so far; NaN: not known */
 } RunPoint;
 
 typedef struct Training {
@@ -33,6 +35,7 @@ typedef struct Training {
     EventFile *events;      /* NULL: none are written */
     Status events_status;
     RunPoint point;
+    EnergyMeter meter;
     const TrainResult *result;
 } Training;
 

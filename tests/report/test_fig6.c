@@ -127,6 +127,22 @@ static void bars_are_intervals(void **state) {
     free(script);
 }
 
+/* A panel for energy where the file has some. */
+static void energy_has_a_panel(void **state) {
+    (void)state;
+    const char *folder =
+        fixture_folder("energy",
+                       "family,depth,seed,key,status,test_error_pct,seconds,parameters,energy_j\n"
+                       "plain,8,1,a,done,5,60,1000,4500\nplain,20,1,b,done,5,60,1000,9500\n",
+                       "key,iteration\nx,1\n");
+    assert_int_equal(report_write(folder), STATUS_OK);
+    char *script = text_in(folder, "figures/cost_depth.gp");
+    has(script, "panels = 3\n");
+    has(script, "label_2 = 'energy of a run (kJ)'\nunit_2 = 1000\n");
+    has(script, "\n20 9500 9500 9500\n");
+    free(script);
+}
+
 static void shortcuts_side_by_side(void **state) {
     (void)state;
     const char *folder = fixture_copy("shortcuts");
@@ -144,7 +160,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distance_is_known),        cmocka_unit_test(the_paper_stands_behind),
         cmocka_unit_test(other_nets_have_no_paper), cmocka_unit_test(bars_are_intervals),
-        cmocka_unit_test(shortcuts_side_by_side),
+        cmocka_unit_test(energy_has_a_panel),       cmocka_unit_test(shortcuts_side_by_side),
     };
     if (argc != 2)
         return 1;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -83,6 +84,28 @@ static void wrong_claims_train_nothing(void **state) {
     assert_false(exists("n"));
 }
 
+/* The energy counters of this machine, or of a folder that looks like them. */
+static void energy_is_recorded(void **state) {
+    (void)state;
+    char folder[512];
+    scratch_text("energy.csv", TINY_HEADER TINY("plain", "9") ",,\n");
+    snprintf(folder, sizeof folder, "%s/rapl", scratch_folder());
+    assert_int_equal(mkdir(folder, 0777), 0);
+    setenv("RESLAB_POWERCAP", folder, 1);
+    program_expect("run energy.csv --quiet --no-plot --out without", 0, "without/runs.csv");
+    assert_int_equal(mkdir(in_scratch("rapl/intel-rapl:0"), 0777), 0);
+    scratch_text("rapl/intel-rapl:0/name", "package-0\n");
+    scratch_text("rapl/intel-rapl:0/max_energy_range_uj", "1000000\n");
+    scratch_text("rapl/intel-rapl:0/energy_uj", "7\n");
+    program_expect("run energy.csv --quiet --no-plot --out with", 0, "with/runs.csv");
+    unsetenv("RESLAB_POWERCAP");
+    CsvTable without = table_of("without/runs.csv"), with = table_of("with/runs.csv");
+    cell_is(&without, 0, "energy_j", "");
+    cell_is(&with, 0, "energy_j", "0.0");
+    csv_table_free(&without);
+    csv_table_free(&with);
+}
+
 static void usage(void **state) {
     (void)state;
     program_expect("verdict --help", 0, "Examples:|reproduced|--alpha");
@@ -97,6 +120,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(sweep_ends_in_a_verdict),
         cmocka_unit_test(expectations_are_replaced),
         cmocka_unit_test(wrong_claims_train_nothing),
+        cmocka_unit_test(energy_is_recorded),
         cmocka_unit_test(usage),
     };
     int code = smoke_begin(argc, argv);

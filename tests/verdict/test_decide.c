@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "harness/verdict/decide.h"
 #include "harness/report/student.h"
+#include "harness/verdict/decide.h"
 
 static const char *golden_path;
 static const Level level = {.alpha = 0.05, .power = 0.8};
