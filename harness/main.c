@@ -20,6 +20,8 @@ static const Command commands[] = {
     {"bench", "time training and inference", cmd_bench},
     {"check", "compare a backend with the oracle here, time what agrees", cmd_check},
     {"eval", "loss and error of given weights", cmd_eval},
+    {"status", "how far a sweep is, and the time to go", cmd_status},
+    {"rerun", "repeat a row of results and compare", cmd_rerun},
     {"collect", "put the rows of separate runs together", cmd_collect},
     {"list", "models, datasets, backends, columns", cmd_list},
     {"plot", "tables and figures of an output folder", cmd_plot},
