@@ -1,7 +1,8 @@
 #!/bin/sh
 # usage: test_slurm.sh HARNESS SAME_RESULTS EXPERIMENT
 # `harness slurm` on a real Slurm of two nodes on this machine: the runs of an experiment as an
-# array, one of them killed on its way, submitted again; the results must be those of `harness run`.
+# array, one of them killed on its way, then stopped, submitted again each time; the results must be
+# those of `harness run`.
 harness=$1 same=$2 experiment=$3
 . "$(dirname "$0")/cluster.sh"
 have_slurm || exit 77
@@ -55,33 +56,43 @@ ended() {
 }
 
 rows() {
-    grep -c . "$1" 2> /dev/null || echo 0
+    cat "$1" 2> /dev/null | wc -l
 }
 
-long_run_is_on_its_way() {
-    for curves in "$out"/runs/*/curves.csv; do
-        [ "$(rows "$curves")" -ge 5 ] && return 0
+# The run that is not finished, the third, has this many rows.
+third_has_rows() {
+    for run in "$out"/runs/*; do
+        [ ! -e "$run/run.csv" ] && [ "$(rows "$run/curves.csv")" -ge "$1" ] && return 0
     done
     return 1
 }
 
-text=$("$harness" slurm "$experiment" --out "$out" --threads 1 --sbatch=--time=5 --submit) ||
-    fail "submitting: $text"
-set -- $(submit "$text")
-[ $# -eq 2 ] || fail "submitting printed: $text"
-wait_for "the third run to write" long_run_is_on_its_way || fail "run 3"
-scancel --batch --signal=KILL "$1_3" || fail "scancel"
-wait_for "the collecting job" ended "$2" || fail "collecting"
-[ "$(state_of "$2")" = COMPLETED ] || fail "collecting ended as $(state_of "$2")"
-[ "$(rows "$out/runs.csv")" -eq 3 ] || fail "runs.csv has $(rows "$out/runs.csv") lines, not 3"
-[ "$(state_of "$1_3")" != COMPLETED ] || fail "the killed run completed"
-cp "$out/runs.csv" before.csv
-echo "two of three runs finished, one killed; submitted again"
+# Ends the third run on its way, by KILL as a power cut would, or by TERM as Slurm does before the
+# time limit; the collecting job then has the two others.
+end_third_run() {
+    set -- $(submit "$text") "$1" "$2"
+    [ $# -eq 4 ] || fail "submitting printed: $text"
+    wait_for "the third run to write" third_has_rows "$4" || fail "run 3"
+    scancel --batch --signal="$3" "$1_3" || fail "scancel"
+    wait_for "the collecting job" ended "$2" || fail "collecting"
+    [ "$(state_of "$2")" = COMPLETED ] || fail "collecting ended as $(state_of "$2")"
+    [ "$(rows "$out/runs.csv")" -eq 3 ] || fail "runs.csv has $(rows "$out/runs.csv") lines, not 3"
+    [ "$(state_of "$1_3")" != COMPLETED ] || fail "the third run completed"
+    echo "two of three runs finished, one ended by $3"
+}
 
+text=$("$harness" slurm "$experiment" --out "$out" --threads 1 --sbatch=--time=30 --submit) ||
+    fail "submitting: $text"
+end_third_run KILL 5
+cp "$out/runs.csv" before.csv
 text=$(sh "$out/slurm/submit.sh") || fail "submitting again: $text"
+end_third_run TERM 10
+grep 'the same command goes on' "$out/slurm/run-3.log" || fail "TERM did not reach the program"
+
+text=$(sh "$out/slurm/submit.sh") || fail "submitting a third time: $text"
 set -- $(submit "$text")
-wait_for "the collecting job" ended "$2" || fail "collecting again"
-[ "$(state_of "$2")" = COMPLETED ] || fail "collecting again ended as $(state_of "$2")"
+wait_for "the collecting job" ended "$2" || fail "collecting at last"
+[ "$(state_of "$2")" = COMPLETED ] || fail "collecting at last ended as $(state_of "$2")"
 "$same" "$work/alone/runs.csv" "$out/runs.csv" || fail "runs.csv differs"
 "$same" "$work/alone/curves.csv" "$out/curves.csv" || fail "curves.csv differs"
 head -n 3 "$out/runs.csv" | cmp - before.csv || fail "finished rows changed"
@@ -89,5 +100,5 @@ head -n 3 "$out/runs.csv" | cmp - before.csv || fail "finished rows changed"
 [ -s "$out/figures/error_curves.svg" ] || fail "no figures"
 [ ! -e "$work/mark" ] || fail "a name was taken for a command"
 nodes=$(scontrol show job -o "$1" | sed -n 's/.* NodeList=\(n[12]\) .*/\1/p' | sort -u | tr '\n' ' ')
-grep 'goes on after iteration' "$out/slurm/run-3.log" || fail "the killed run began anew"
-echo "the same results as without Slurm; nodes of the second array: $nodes"
+[ "$(grep 'goes on after iteration' "$out/slurm/run-3.log" | tee /dev/stderr | wc -l)" -eq 2 ] || fail "the killed run began anew"
+echo "the same results as without Slurm; nodes of the last array: $nodes"
