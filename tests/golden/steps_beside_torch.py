@@ -4,11 +4,11 @@
     python3 tests/golden/steps_beside_torch.py HARNESS DATA [--steps N] [--lr RATE] [--backends cpu]
 
 DATA holds cifar-10-batches-bin. Each of three nets starts from one file that PyTorch wrote and
-takes the images in file order without augmentation (shuffle=0, steps.csv by --log-every 1) on the oracle
-and on the cpu backend, unless --backends chooses; PyTorch does the same in float32 and, as the
-judge, in float64. Printed, as CSV: by what share of the loss each is off at worst, over all steps
-and over the first ten. Where float32 goes another way than float64 it goes far: a ReLU at its kink
-is enough. A small rate keeps them together longer.
+takes the images in file order without augmentation (shuffle=0, steps.csv by --log-every 1) on the
+oracle and on the cpu backend, unless --backends chooses; PyTorch does the same in float32 and, as
+the judge, in float64. Printed, as CSV: by what share of the loss each is off at worst, over all
+steps and over the first ten. Where float32 goes another way than float64 it goes far: a ReLU at
+its kink is enough. A small rate keeps them together longer.
 """
 import argparse
 import csv
