@@ -47,7 +47,7 @@ int cmd_report(int argc, char **argv) {
                                             {"power", required_argument, NULL, 'p'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    Level level = {.alpha = 0.05, .power = 0.8};
+    Level level = LEVEL_DEFAULT;
     int code;
     opterr = 0;
     while ((code = getopt_long(argc, argv, ":h", options, NULL)) != -1) {

@@ -73,7 +73,8 @@ static int help(void) {
         "                      left out: every minute\n"
         "  --tensorboard DIR   logs for 'tensorboard --logdir DIR', a folder a run\n"
         "  --dry-run           lists the runs with parameters, multiply-adds and estimated time\n"
-        "  --no-plot           no tables and figures at the end; 'harness plot DIR' makes them\n"
+        "  --no-plot           no tables, figures and verdicts at the end; 'harness plot DIR' and\n"
+        "                      'harness verdict DIR' make them\n"
         "  --quiet             no progress\n"
         "\n"
         "Examples:\n"
@@ -237,6 +238,19 @@ static Status dry_run(const Experiment *experiment) {
 
 /* ---- training ---- */
 
+/* What has been shown and what has not, where something was expected or claimed. */
+static Status say_verdicts(const char *folder) {
+    Verdicts verdicts;
+    TRY(verdicts_read(folder, LEVEL_DEFAULT, &verdicts));
+    Status status = verdicts_write(folder, &verdicts);
+    if (status == STATUS_OK && verdicts.count > 0) {
+        printf("\n");
+        verdicts_print_verdicts(stdout, &verdicts);
+    }
+    verdicts_free(&verdicts);
+    return status;
+}
+
 /* Tables and figures, and where everything is. Without gnuplot the sweep is still a success. */
 static Status conclude(const Options *options, const Sweep *sweep) {
     const char *folder = sweep->output.folder;
@@ -255,6 +269,7 @@ static Status conclude(const Options *options, const Sweep *sweep) {
         return drawn;
     printf("\n");
     TRY(report_print_table(stdout, folder));
+    TRY(say_verdicts(folder));
     printf("\n%s/runs.csv\n%s/curves.csv\n%s/table.md\n", folder, folder, folder);
     if (drawn == STATUS_OK)
         printf("%s/figures/\n", folder);

@@ -56,7 +56,10 @@ void page_summary(FILE *file, const Page *page) {
         fprintf(file, " on ");
         html_text(file, datasets);
     }
-    fprintf(file, "; %d diverged.</p>\n", diverged);
+    fprintf(file, "; %d diverged", diverged);
+    if (results->runs_csv.rows > results->run_count)
+        fprintf(file, ", %d more failed or crashed", results->runs_csv.rows - results->run_count);
+    fprintf(file, ".</p>\n");
     if (verdicts->count)
         put_counts(file, verdicts);
     else

@@ -15,6 +15,8 @@ typedef struct Level {
     double alpha, power;
 } Level;
 
+#define LEVEL_DEFAULT ((Level){.alpha = 0.05, .power = 0.8})
+
 /* What is judged: a mean, or the difference of two. */
 typedef struct MeanEstimate {
     int n, n2; /* runs; n2: of the right side, 0 of one sample or of differences of pairs */

@@ -144,6 +144,26 @@ static void print_text(FILE *file, const char *text) {
         fputc((unsigned char)*text < ' ' || *text == 127 ? '?' : *text, file);
 }
 
+static void print_side(FILE *file, const Summary *sample) {
+    if (sample->n > 0)
+        fprintf(file, "%.2f (n=%d)", sample->mean, sample->n);
+    else
+        fprintf(file, "nothing (n=0)");
+}
+
+static void print_difference(FILE *file, const VerdictRow *row) {
+    fprintf(file, "  ");
+    print_side(file, &row->left_sample);
+    fprintf(file, " against ");
+    print_side(file, &row->right_sample);
+    if (!isnan(row->estimate.value))
+        fprintf(file, "; difference %.2f", row->estimate.value);
+    if (!isnan(row->decision.ci_low))
+        fprintf(file, ", interval %.2f to %.2f, %s", row->decision.ci_low, row->decision.ci_high,
+                method_name(row->method));
+    fputc('\n', file);
+}
+
 static void print_claims(FILE *file, const Verdicts *verdicts) {
     for (int i = 0; i < verdicts->count; i++) {
         const VerdictRow *row = &verdicts->rows[i];
@@ -159,24 +179,20 @@ static void print_claims(FILE *file, const Verdicts *verdicts) {
         print_text(file, row->right);
         if (row->margin > 0)
             fprintf(file, ", margin %g", row->margin);
-        fprintf(file, "\n ");
-        print_number(file, row->left_sample.mean, 1);
-        fprintf(file, " (n=%d) against", row->left_sample.n);
-        print_number(file, row->right_sample.mean, 1);
-        fprintf(file, " (n=%d); difference", row->right_sample.n);
-        print_number(file, row->estimate.value, 1);
-        print_interval(file, row->decision.ci_low, row->decision.ci_high);
-        fprintf(file, ", %s\n  %s\n\n", method_name(row->method), words);
+        fputc('\n', file);
+        print_difference(file, row);
+        fprintf(file, "  %s\n\n", words);
     }
 }
 
 static void print_selection(FILE *file, const Verdicts *verdicts) {
     int width = widest(verdicts);
+    width = width > 25 ? width : 25;
     fprintf(file, "%-*s  %3s  %8s  %13s  %12s  %8s  %18s\n", width, "test error % by choice of",
             "n", "last", "on validation", "on test", "optimism", "interval");
     for (int g = 0; g < verdicts->groups.count; g++) {
         const SelectionRow *row = &verdicts->selection[g];
-        fprintf(file, "%-*s  %3d", width > 25 ? width : 25, row->group, row->last.n);
+        fprintf(file, "%-*s  %3d", width, row->group, row->last.n);
         print_number(file, row->last.mean, 8);
         print_number(file, row->validation.mean, 13);
         print_number(file, row->best.mean, 12);
@@ -186,22 +202,36 @@ static void print_selection(FILE *file, const Verdicts *verdicts) {
     }
 }
 
+static void print_summary(FILE *file, const Verdicts *verdicts) {
+    if (verdicts->unfinished)
+        fprintf(file, "%d run%s with an expectation: not finished\n", verdicts->unfinished,
+                verdicts->unfinished == 1 ? "" : "s");
+    int reproduced = verdicts_count(verdicts, REPRODUCED);
+    int not_reproduced = verdicts_count(verdicts, NOT_REPRODUCED);
+    int underpowered = verdicts_count(verdicts, UNDERPOWERED);
+    int rest = verdicts->count - reproduced - not_reproduced - underpowered;
+    if (verdicts->count)
+        fprintf(file,
+                "%d verdict%s: %d reproduced, %d not, %d underpowered, %d without enough runs. "
+                "Intervals: %g %%; each verdict errs with a chance of up to %g %%.\n",
+                verdicts->count, verdicts->count == 1 ? "" : "s", reproduced, not_reproduced,
+                underpowered, rest, 100 * (1 - 2 * verdicts->level.alpha),
+                100 * verdicts->level.alpha);
+    else
+        fprintf(file, "Nothing is expected or claimed of these runs: experiments/README.md says "
+                      "how to.\n");
+}
+
 void verdicts_print(FILE *file, const Verdicts *verdicts) {
     print_expectations(file, verdicts);
     print_claims(file, verdicts);
     print_selection(file, verdicts);
-    if (verdicts->unfinished)
-        fprintf(file, "\n%d run%s with an expectation: not finished\n", verdicts->unfinished,
-                verdicts->unfinished == 1 ? "" : "s");
-    if (verdicts->count)
-        fprintf(file,
-                "\n%d verdict%s: %d reproduced, %d not, %d underpowered. Intervals: %g %%; each "
-                "verdict errs with a chance of up to %g %%.\n",
-                verdicts->count, verdicts->count == 1 ? "" : "s",
-                verdicts_count(verdicts, REPRODUCED), verdicts_count(verdicts, NOT_REPRODUCED),
-                verdicts_count(verdicts, UNDERPOWERED), 100 * (1 - 2 * verdicts->level.alpha),
-                100 * verdicts->level.alpha);
-    else
-        fprintf(file, "\nNothing is expected or claimed of these runs: experiments/README.md says "
-                      "how to.\n");
+    fputc('\n', file);
+    print_summary(file, verdicts);
+}
+
+void verdicts_print_verdicts(FILE *file, const Verdicts *verdicts) {
+    print_expectations(file, verdicts);
+    print_claims(file, verdicts);
+    print_summary(file, verdicts);
 }

@@ -59,6 +59,8 @@ const char *method_name(Method method);
 Status verdicts_write(const char *dir, const Verdicts *verdicts);
 /* For a terminal. */
 void verdicts_print(FILE *file, const Verdicts *verdicts);
+/* The same without the selection bias. */
+void verdicts_print_verdicts(FILE *file, const Verdicts *verdicts);
 
 /* Reads a file of claims without judging: what is wrong with it is told before anything trains. */
 Status claims_check(const char *path);

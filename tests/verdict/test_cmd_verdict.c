@@ -39,6 +39,7 @@ static void sweep_ends_in_a_verdict(void **state) {
     }
     csv_table_free(&expected);
     csv_table_free(&runs);
+    program_expect("run tiny.csv --quiet --out t", 0, "claim: near|reproduced|2 verdicts: 2");
     program_expect("verdict t", 0, "plain, 8 layers|reproduced|on validation|t/verdict.csv");
     CsvTable verdicts = table_of("t/verdict.csv"), bias = table_of("t/selection_bias.csv");
     assert_int_equal(verdicts.rows, 2);
