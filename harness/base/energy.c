@@ -1,6 +1,7 @@
 #include "harness/base/energy.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,37 +46,80 @@ static bool add_package(EnergyMeter *meter, const char *root, const char *name) 
     return true;
 }
 
-void energy_open(EnergyMeter *meter, const char *root) {
-    const char *asked = getenv("RESLAB_POWERCAP");
+static bool open_packages(EnergyMeter *meter, const char *root) {
     struct dirent *entry;
-    *meter = (EnergyMeter){.count = 0};
-    root = root ? root : asked ? asked : "/sys/class/powercap";
     DIR *folder = opendir(root);
     if (!folder)
-        return;
+        return false;
     bool sound = true;
     while (sound && (entry = readdir(folder)) != NULL)
         sound = add_package(meter, root, entry->d_name);
     closedir(folder);
-    if (!sound) /* part of the machine would pass for all of it */
-        meter->count = 0;
+    return sound;
+}
+
+/* A function of NVML. ISO C knows no conversion of what dlsym() gives, POSIX does. */
+static bool find(void *library, const char *name, void *function) {
+    void *found = dlsym(library, name);
+    memcpy(function, &found, sizeof found);
+    return found != NULL;
+}
+
+/* The library stays loaded. */
+static bool open_card(EnergyCard *card) {
+    int (*init)(void), (*count_cards)(unsigned *), (*get)(unsigned, void **);
+    const char *asked = getenv("RESLAB_NVML");
+    unsigned cards = 0;
+    void *library = dlopen(asked ? asked : "libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+    return library && find(library, "nvmlInit_v2", &init) &&
+           find(library, "nvmlDeviceGetCount_v2", &count_cards) &&
+           find(library, "nvmlDeviceGetHandleByIndex_v2", &get) &&
+           find(library, "nvmlDeviceGetTotalEnergyConsumption", &card->read) && init() == 0 &&
+           count_cards(&cards) == 0 && cards == 1 && get(0, &card->device) == 0 &&
+           card->read(card->device, &card->last) == 0;
+}
+
+void energy_open(EnergyMeter *meter, const char *root, bool with_card) {
+    const char *asked = getenv("RESLAB_POWERCAP");
+    *meter = (EnergyMeter){.count = 0};
+    if (!open_packages(meter, root    ? root
+                              : asked ? asked
+                                      : "/sys/class/powercap") ||
+        (with_card && !open_card(&meter->card)))
+        *meter = (EnergyMeter){.count = 0};
+}
+
+/* False: the counter has failed. */
+static bool take_package(EnergyPackage *package, double *joules) {
+    uint64_t now;
+    if (!read_count(package->path, &now))
+        return false;
+    uint64_t used =
+        now >= package->last ? now - package->last : package->range - package->last + now;
+    *joules += 1e-6 * (double)used;
+    package->last = now;
+    return true;
+}
+
+static bool take_card(EnergyCard *card, double *joules) {
+    unsigned long long now;
+    if (!card->read)
+        return true;
+    if (card->read(card->device, &now) != 0 || now < card->last)
+        return false;
+    *joules += 1e-3 * (double)(now - card->last);
+    card->last = now;
+    return true;
 }
 
 double energy_take(EnergyMeter *meter) {
     double joules = 0;
-    if (meter->count == 0)
+    bool sound = meter->count > 0;
+    for (int i = 0; sound && i < meter->count; i++)
+        sound = take_package(&meter->packages[i], &joules);
+    if (!sound || !take_card(&meter->card, &joules)) {
+        meter->count = 0;
         return NAN;
-    for (int i = 0; i < meter->count; i++) {
-        EnergyPackage *package = &meter->packages[i];
-        uint64_t now;
-        if (!read_count(package->path, &now)) {
-            meter->count = 0;
-            return NAN;
-        }
-        uint64_t used =
-            now >= package->last ? now - package->last : package->range - package->last + now;
-        joules += 1e-6 * (double)used;
-        package->last = now;
     }
     return joules;
 }

@@ -185,8 +185,9 @@ static const ResultColumn result[] = {
     {"seconds", true, "of the whole run"},
     {"images_per_s", true, "training images by the seconds of the training steps alone"},
     {"energy_j", true,
-     "joules that the processor packages used while the run trained, by whatever program (RAPL); "
-     "empty where the machine does not tell"},
+     "joules that the processor packages (RAPL) and, of a run on the GPU, the card (NVML) used "
+     "while "
+     "it trained, by whatever program; empty where the machine does not tell"},
     {"host_load", true, "load average of the machine over the minute before the run ended"},
     {"peak_memory_mib", true, "largest resident memory of the process so far"},
 };

@@ -268,7 +268,7 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
     CHECK(sweep_shared_backend(sweep, &run->config, &backend));
     CHECK(prepare(&t, source, backend, run->key));
     memcpy(t.facts.weights_sha256, run->weights_sha256, sizeof t.facts.weights_sha256);
-    energy_open(&t.meter, NULL);
+    energy_open(&t.meter, NULL, strcmp(backend->ops->name, "gpu") == 0);
     ask_for_logs(&t, &train_hooks);
     CHECK(train_run(&t.spec, t.net, backend, &train_hooks, result));
     t.facts.joules = t.point.joules + energy_take(&t.meter);

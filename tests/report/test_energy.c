@@ -54,7 +54,7 @@ static void packages_are_summed(void **state) {
     put_domain("two", "intel-rapl:0:0", "core", "5\n");
     put_domain("two", "intel-rapl:2", "psys", "5\n");
     put_domain("two", "intel-rapl-mmio:0", "package-0", "5\n");
-    energy_open(&meter, in("two"));
+    energy_open(&meter, in("two"), false);
     assert_int_equal(meter.count, 2);
     is(energy_take(&meter), 0);
     put("two", "intel-rapl:0", "energy_uj", "3500000\n");
@@ -70,14 +70,14 @@ static void unknown_is_nan(void **state) {
     (void)state;
     EnergyMeter meter;
     char gone[1100];
-    energy_open(&meter, in("none"));
+    energy_open(&meter, in("none"), false);
     assert_true(isnan(energy_take(&meter)));
     put_domain("part", "intel-rapl:0", "package-0", "7\n");
     put_domain("part", "intel-rapl:1", "package-1", "no number\n");
-    energy_open(&meter, in("part"));
+    energy_open(&meter, in("part"), false);
     assert_int_equal(meter.count, 0);
     put_domain("goes", "intel-rapl:0", "package-0", "7\n");
-    energy_open(&meter, in("goes"));
+    energy_open(&meter, in("goes"), false);
     is(energy_take(&meter), 0);
     snprintf(gone, sizeof gone, "%s", in("goes/intel-rapl:0/energy_uj"));
     assert_int_equal(unlink(gone), 0);
@@ -85,10 +85,42 @@ static void unknown_is_nan(void **state) {
     assert_true(isnan(energy_take(&meter)));
 }
 
-int main(void) {
+static const char *nvml;
+
+/* A card is counted with the packages; without it, or with several, nothing is. */
+static void a_card_is_added(void **state) {
+    (void)state;
+    EnergyMeter meter;
+    put_domain("card", "intel-rapl:0", "package-0", "0\n");
+    setenv("RESLAB_NVML", nvml, 1);
+    setenv("FAKE_CARDS", "1", 1);
+    setenv("FAKE_MILLIJOULES", "500", 1);
+    energy_open(&meter, in("card"), true);
+    is(energy_take(&meter), 0);
+    setenv("FAKE_MILLIJOULES", "2750", 1);
+    put("card", "intel-rapl:0", "energy_uj", "1000000\n");
+    is(energy_take(&meter), 3.25);
+    setenv("FAKE_MILLIJOULES", "failed", 1);
+    assert_true(isnan(energy_take(&meter)));
+    setenv("FAKE_MILLIJOULES", "1", 1);
+    setenv("FAKE_CARDS", "2", 1);
+    energy_open(&meter, in("card"), true);
+    assert_true(isnan(energy_take(&meter)));
+    setenv("RESLAB_NVML", "/nonexistent/libnvidia-ml.so.1", 1);
+    energy_open(&meter, in("card"), true);
+    assert_true(isnan(energy_take(&meter)));
+    energy_open(&meter, in("card"), false);
+    is(energy_take(&meter), 0);
+}
+
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packages_are_summed),
         cmocka_unit_test(unknown_is_nan),
+        cmocka_unit_test(a_card_is_added),
     };
+    if (argc != 2)
+        return 1;
+    nvml = argv[1];
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
