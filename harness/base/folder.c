@@ -1,12 +1,28 @@
 #include "harness/base/folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 640 };
+enum { PATH_SIZE = 1200 };
+
+Status folder_sync(const char *path) {
+    char folder[PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1,
+             slash ? path : ".");
+    int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* EINVAL: a file system without this */
+    bool good = file >= 0 && (fsync(file) == 0 || errno == EINVAL);
+    int error = errno;
+    if (file >= 0)
+        close(file);
+    return good ? STATUS_OK : status_fail(STATUS_IO, "cannot write %s: %s", path, strerror(error));
+}
 
 Status folder_make(const char *path) {
     char part[PATH_SIZE];
@@ -17,7 +33,9 @@ Status folder_make(const char *path) {
         if (path[i] != '/' && path[i] != '\0')
             continue;
         snprintf(part, sizeof part, "%.*s", (int)i, path);
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+        if (mkdir(part, 0777) == 0)
+            TRY(folder_sync(part));
+        else if (errno != EEXIST)
             return status_fail(STATUS_BAD_INPUT, "cannot make the folder %s: %s", part,
                                strerror(errno));
     }

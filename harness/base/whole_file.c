@@ -1,28 +1,15 @@
 #include "harness/base/whole_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/base/folder.h"
+
 static Status io_error(const char *path, int error) {
     return status_fail(STATUS_IO, "cannot write %s: %s", path, strerror(error));
-}
-
-/* A rename is on the disk once its folder is. */
-static Status sync_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    int file = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    /* EINVAL: a file system without this */
-    bool good = file >= 0 && (fsync(file) == 0 || errno == EINVAL);
-    int error = errno;
-    if (file >= 0)
-        close(file);
-    free(folder);
-    return good ? STATUS_OK : io_error(path, error);
 }
 
 static Status write_and_rename(const char *temporary, const char *path, WriteFn *write,
@@ -38,7 +25,7 @@ static Status write_and_rename(const char *temporary, const char *path, WriteFn 
         error = errno;
     }
     if (status == STATUS_OK && !bad && rename(temporary, path) == 0)
-        return sync_folder(path);
+        return folder_sync(path); /* a rename is there once its folder is */
     if (!bad)
         error = errno;
     unlink(temporary);

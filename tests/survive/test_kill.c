@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "tests/survive/made.h"
 #include "tests/sweep/program.h"
 #include "tests/sweep/scratch.h"
+#include "tests/tensorboard/records.h"
 
 static const char *binary;
 static long kills_wanted;
@@ -38,12 +40,14 @@ static const char experiment[] =
 static const char options[] =
     "run e.csv --data d --no-plot --threads 1 --save-weights --log-every 3 --layers "
     "--checkpoint-every 3";
+/* One process, or several of which only the first one is killed. */
+static const char *const ways[] = {"", "", "--jobs 2"};
 
 /* The exit code, or minus the signal's number; `seconds` after the start the signal is sent. */
-static int run_until(const char *out, double seconds, int signal_number) {
+static int run_until(const char *out, const char *way, double seconds, int signal_number) {
     char args[512];
     int state;
-    snprintf(args, sizeof args, "%s --out %s", options, out);
+    snprintf(args, sizeof args, "%s --out %s --tensorboard tb/%s %s", options, out, out, way);
     pid_t child = program_start(binary, args, "log");
     if (signal_number) {
         struct timespec rest = {.tv_sec = (time_t)seconds,
@@ -62,12 +66,60 @@ static void show_log(void) {
     free(log);
 }
 
+/* ---- event files ---- */
+
+/* The run's log in tb/DIR; its folder's name ends in the key. */
+static void read_events(const char *dir, const char *key, Records *records) {
+    char pattern[256];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s/tb/%s/*-%s/events.out.tfevents.%s", scratch_folder(), dir,
+             key, key);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, 1);
+    const char *fault = records_read(found.gl_pathv[0], records);
+    if (fault)
+        fail_msg("%s: %s", found.gl_pathv[0], fault);
+    globfree(&found);
+}
+
+static void same_event(const Records *a, const Records *b, int i) {
+    TensorboardLog__Event *x = tensorboard_log__event__unpack(NULL, a->sizes[i], a->bytes[i]);
+    TensorboardLog__Event *y = tensorboard_log__event__unpack(NULL, b->sizes[i], b->bytes[i]);
+    assert_true(x && y);
+    assert_int_equal(x->step, y->step);
+    assert_int_equal(!x->summary, !y->summary);
+    for (size_t k = 0; x->summary && k < x->summary->n_value; k++) {
+        const TensorboardLog__Scalar *p = x->summary->value[k], *q = y->summary->value[k];
+        assert_string_equal(p->tag, q->tag);
+        if (!strstr(p->tag, "images_per_s"))
+            assert_true(p->simple_value == q->simple_value);
+    }
+    tensorboard_log__event__free_unpacked(x, NULL);
+    tensorboard_log__event__free_unpacked(y, NULL);
+}
+
+static void assert_same(const char *a, const char *b) {
+    assert_same_outputs(a, b);
+    for (int row = 0; row < run_rows(a); row++) {
+        char *key = run_cell(a, row, "key");
+        Records x, y;
+        read_events(a, key, &x);
+        read_events(b, key, &y);
+        assert_int_equal(x.count, y.count);
+        for (int i = 0; i < x.count; i++)
+            same_event(&x, &y, i);
+        records_free(&x);
+        records_free(&y);
+        free(key);
+    }
+}
+
 /* The moments are drawn over the time of an undisturbed sweep: most kills meet a run. */
 static void kill_and_go_on(void **state) {
     (void)state;
     static const int signals[] = {SIGKILL, SIGKILL, SIGKILL, SIGINT, SIGTERM};
     double start = clock_seconds();
-    if (run_until("whole", 0, 0) != 0) {
+    if (run_until("whole", "", 0, 0) != 0) {
         show_log();
         fail();
     }
@@ -79,9 +131,9 @@ static void kill_and_go_on(void **state) {
         double moment = length * (double)random.v[0] / 4294967296.0;
         int signal_number = signals[random.v[1] % 5];
         snprintf(out, sizeof out, "killed%ld", finished);
-        int end = run_until(out, moment, signal_number);
+        int end = run_until(out, ways[random.v[2] % 3], moment, signal_number);
         if (end == 0) {
-            assert_same_outputs("whole", out);
+            assert_same("whole", out);
             finished++;
             continue;
         }
@@ -92,11 +144,11 @@ static void kill_and_go_on(void **state) {
     }
     char last[32];
     snprintf(last, sizeof last, "killed%ld", finished);
-    int end = run_until(last, 0, 0);
+    int end = run_until(last, "", 0, 0);
     if (end != 0)
         show_log();
     assert_int_equal(end, 0);
-    assert_same_outputs("whole", last);
+    assert_same("whole", last);
     char *log = text_of("log");
     int resumed = 0;
     for (const char *at = log; (at = strstr(at, "goes on after iteration")) != NULL; at++)
