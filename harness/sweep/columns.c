@@ -141,6 +141,10 @@ static const Column independent[] = {
     {"conv", COLUMN_CHOICE, AT(conv), NO_RANGE, NULL, "direct|winograd", "direct",
      "how 3x3 convolutions of stride 1 are computed; winograd: F(4x4, 3x3), faster, rounding about "
      "ten times as much; cpu only"},
+    {"shares", COLUMN_INT, AT(shares), INT(1, 4096), NULL, NULL, "1",
+     "1, 2, 4, 8, ...: a step's images in so many equal shares, each computed by itself, their "
+     "gradients summed over a balanced tree. Statistics of batch norm are then a share's at most: "
+     "bn_group divides it, and 'batch' means a share"},
 };
 
 static const ResultColumn result[] = {
@@ -278,11 +282,11 @@ const Column *columns_find(const char *name) {
 }
 
 bool columns_is_late(const Column *column) {
-    static const char *const late[] = {"resize",         "test_resize",     "input_size",
-                                       "last_batch",     "activation",      "blocks",
-                                       "channels",       "bottlenecks",     "conv",
-                                       "gate",           "gate_bias",       "shortcut_scale",
-                                       "residual_scale", "shortcut_dropout"};
+    static const char *const late[] = {"resize",         "test_resize",      "input_size",
+                                       "last_batch",     "activation",       "blocks",
+                                       "channels",       "bottlenecks",      "conv",
+                                       "gate",           "gate_bias",        "shortcut_scale",
+                                       "residual_scale", "shortcut_dropout", "shares"};
     for (int i = 0; i < LENGTH(late); i++)
         if (strcmp(column->name, late[i]) == 0)
             return true;

@@ -308,6 +308,28 @@ static Status check_resize(const RunConfig *config, const char *column, int64_t 
     return STATUS_OK;
 }
 
+/* A step is equal shares, and a share is whole batch-norm groups. */
+static Status check_batch(const RunConfig *config) {
+    long long batch = config->batch, group = config->bn_group, shares = config->shares;
+    if (group && batch % group)
+        return status_fail(STATUS_BAD_INPUT, "bn_group: %lld does not divide the batch of %lld",
+                           group, batch);
+    if (shares & (shares - 1))
+        return status_fail(STATUS_BAD_INPUT, "shares: %lld is none of 1, 2, 4, 8, ...", shares);
+    if (batch % shares)
+        return status_fail(STATUS_BAD_INPUT, "shares: %lld do not divide the batch of %lld", shares,
+                           batch);
+    if (group && batch / shares % group)
+        return status_fail(STATUS_BAD_INPUT,
+                           "shares: bn_group=%lld does not divide a share of %lld images", group,
+                           batch / shares);
+    if (shares > 1 && config->last_batch == LAST_BATCH_KEEP)
+        return status_fail(STATUS_BAD_INPUT,
+                           "shares: last_batch=keep ends epochs with batches that may have no "
+                           "equal shares; use exact or drop");
+    return STATUS_OK;
+}
+
 Status config_check(const RunConfig *config) {
     TRY(check_net(config));
     TRY(check_resize(config, "resize", config->resize));
@@ -315,10 +337,7 @@ Status config_check(const RunConfig *config) {
     TRY(check_optimizer(config));
     if (!config->iterations && !(config->epochs > 0))
         return status_fail(STATUS_BAD_INPUT, "iterations: neither iterations nor epochs are given");
-    if (config->bn_group && config->batch % config->bn_group)
-        return status_fail(STATUS_BAD_INPUT, "bn_group: %lld does not divide the batch of %lld",
-                           (long long)config->bn_group, (long long)config->batch);
-    return STATUS_OK;
+    return check_batch(config);
 }
 
 const char *config_init_weights(const RunConfig *config) {

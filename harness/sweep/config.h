@@ -44,8 +44,9 @@ typedef struct RunConfig {
     int64_t init;           /* InitKind */
     char init_weights[240]; /* a file's name; "none" */
     int64_t bn_group;       /* [batch] */
-    int64_t bn_eval;        /* BnEval */
-    int64_t eval_every;     /* iterations [end]: at the end only */
+    int64_t shares;
+    int64_t bn_eval;    /* BnEval */
+    int64_t eval_every; /* iterations [end]: at the end only */
     int64_t seed;
     char backend[16], precision[16];
     int64_t threads; /* [auto]: all */

@@ -50,6 +50,7 @@ static Status choose_training(Training *t) {
     spec->shuffle = c->shuffle != 0;
     spec->batch = (int)c->batch;
     spec->bn_group = (int)c->bn_group;
+    spec->shares = (int)c->shares;
     spec->iterations = run_iterations(c, spec->train_count);
     spec->eval_every = c->eval_every;
     spec->lr = c->lr;

@@ -8,6 +8,7 @@
 #include "harness/train/evaluate.h"
 #include "harness/train/image_data.h"
 #include "harness/train/sampler.h"
+#include "harness/train/shares.h"
 
 /* Iterations between two progress reports, and the most that are done before the metrics are read:
  * a loss that is not finite is seen after so many, though it is counted where it was. */
@@ -21,6 +22,7 @@ typedef struct Run {
     State *state;
     ImageData train_data, test_data;
     Program *train, *eval, *recalibrate;
+    Shares *shares;     /* NULL: the batch is one */
     LayerProbe *layers; /* NULL: nobody asks */
     Sampler *sampler;
     Sample *samples;
@@ -51,9 +53,9 @@ static double mean_loss(const Metrics *m) {
 
 /* ---- set-up ---- */
 
-static Status compile(Run *run, Mode mode, int bn_group, Program **program) {
+static Status compile(Run *run, Mode mode, int batch, int bn_group, Program **program) {
     ProgramSpec spec = {.mode = mode,
-                        .max_batch = run->spec->batch,
+                        .max_batch = batch,
                         .precision = run->spec->precision,
                         .conv = run->spec->conv,
                         .bn_group = bn_group,
@@ -63,9 +65,11 @@ static Status compile(Run *run, Mode mode, int bn_group, Program **program) {
 
 static Status compile_all(Run *run) {
     static const Mode modes[] = {MODE_EVAL, MODE_EVAL_BATCH, MODE_EVAL_BATCH_UPDATE, MODE_EVAL};
-    TRY(compile(run, MODE_TRAIN, run->spec->bn_group, &run->train));
-    TRY(compile(run, modes[run->spec->bn_eval], 0, &run->eval));
-    return STATUS_OK;
+    const TrainSpec *spec = run->spec;
+    int shares = spec->shares > 1 ? spec->shares : 1;
+    TRY(compile(run, MODE_TRAIN, spec->batch / shares, spec->bn_group, &run->train));
+    TRY(compile(run, modes[spec->bn_eval], spec->batch, 0, &run->eval));
+    return shares > 1 ? shares_create(run->train, shares, &run->shares) : STATUS_OK;
 }
 
 /* As the evaluations, but never updating the statistics. */
@@ -165,6 +169,7 @@ static Status set_up(Run *run, Backend *backend) {
 
 static void tear_down(Run *run) {
     layer_probe_destroy(run->layers);
+    shares_destroy(run->shares);
     program_destroy(run->train);
     program_destroy(run->eval);
     image_data_close(&run->train_data);
@@ -182,7 +187,7 @@ static void tear_down(Run *run) {
 static Status recalibrate(Run *run) {
     Evaluation ignored;
     int whole = run->clean_count / run->spec->batch * run->spec->batch;
-    TRY(compile(run, MODE_RECALIBRATE, 0, &run->recalibrate));
+    TRY(compile(run, MODE_RECALIBRATE, run->spec->batch, 0, &run->recalibrate));
     Status status = evaluate(run->recalibrate, run->train_data.data, run->clean,
                              whole ? whole : run->clean_count, &ignored);
     program_destroy(run->recalibrate);
@@ -283,7 +288,10 @@ static bool must_read(const Run *run) {
 
 static Status read_metrics(Run *run) {
     Metrics metrics;
-    TRY(program_metrics(run->train, &metrics));
+    if (run->shares)
+        shares_metrics(run->shares, &metrics);
+    else
+        TRY(program_metrics(run->train, &metrics));
     add(&run->since_eval, &metrics);
     add(&run->since_report, &metrics);
     add(&run->since_log, &metrics);
@@ -317,7 +325,8 @@ static Status step(Run *run, double *lr) {
                    .samples = run->samples,
                    .count = sampler_count(run->sampler, iteration),
                    .step = iteration};
-    TRY(program_train_step(run->train, &batch, *lr));
+    TRY(run->shares ? shares_train_step(run->shares, &batch, *lr)
+                    : program_train_step(run->train, &batch, *lr));
     run->done++;
     if (must_read(run))
         TRY(read_metrics(run));

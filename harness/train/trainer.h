@@ -31,6 +31,7 @@ typedef struct TrainSpec {
     bool flip, shuffle;
     LastBatch last_batch;
     int batch, bn_group;
+    int shares; /* of the batch, computed by themselves (shares.h); 0 or 1: the batch is one */
     int64_t iterations, eval_every; /* eval_every 0: at the end only */
     double lr;
     Schedule schedule;

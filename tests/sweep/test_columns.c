@@ -65,7 +65,8 @@ static const char *const agreed[] = {"model",
                                      "blocks",
                                      "channels",
                                      "bottlenecks",
-                                     "conv"};
+                                     "conv",
+                                     "shares"};
 
 static void names(void **state) {
     (void)state;

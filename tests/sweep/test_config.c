@@ -177,6 +177,10 @@ static void combinations(void **state) {
     impossible("optimizer=adam,nesterov=1", "nesterov:");
     impossible("optimizer=adam,sgd_form=torch", "sgd_form:");
     impossible("batch=128,bn_group=48", "bn_group:");
+    impossible("batch=12,shares=3", "shares:");
+    impossible("batch=6,shares=4", "shares:");
+    impossible("batch=128,bn_group=64,shares=4", "shares:");
+    impossible("shares=2,last_batch=keep", "shares:");
     impossible("iterations=epochs", "iterations:");
 }
 

@@ -174,6 +174,14 @@ static void recalibrated(void **state) {
     stop_everywhere(p);
 }
 
+/* Shares start each step from statistics that a checkpoint holds. */
+static void in_shares(void **state) {
+    Problem *p = *state;
+    p->spec.batch = 8;
+    p->spec.shares = 4;
+    stop_everywhere(p);
+}
+
 /* The warm-up ends after its first block of 50 iterations. */
 static void warm_up(void **state) {
     Problem *p = *state;
@@ -244,8 +252,9 @@ static void never_between_readings(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define IN_PROBLEM(f) cmocka_unit_test_setup_teardown(f, problem_set_up, problem_tear_down)
-        IN_PROBLEM(sgd),     IN_PROBLEM(adam),      IN_PROBLEM(recalibrated),
-        IN_PROBLEM(warm_up), IN_PROBLEM(how_often), IN_PROBLEM(never_between_readings),
+        IN_PROBLEM(sgd),       IN_PROBLEM(adam),      IN_PROBLEM(recalibrated),
+        IN_PROBLEM(warm_up),   IN_PROBLEM(how_often), IN_PROBLEM(never_between_readings),
+        IN_PROBLEM(in_shares),
     };
     snprintf(path, sizeof path, "/tmp/reslab-resume-%ld.safetensors", (long)getpid());
     int failed = cmocka_run_group_tests_name("resume", tests, NULL, NULL);
