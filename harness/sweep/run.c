@@ -67,23 +67,23 @@ static Status choose_training(Training *t) {
     return precision_parse(c->precision, &spec->precision);
 }
 
+/* On failure the facts that are known already stand there. */
 static Status prepare(Training *t, const DataSource *source, const Backend *backend,
                       const char *key) {
     ModelSpec model = config_model(t->config, source->train.shape, source->train.classes);
-    TRY(choose_images(t, source));
-    TRY(choose_training(t));
-    TRY(model_build(&model, &t->net));
-    Cost cost = net_cost(t->net);
     RunFacts *facts = &t->facts;
     memcpy(facts->key, key, KEY_SIZE);
     memcpy(facts->dataset_sha256, source->sha256, sizeof facts->dataset_sha256);
-    facts->parameters = cost.parameters;
-    facts->macs = cost.macs;
-    facts->train_images = t->spec.train_count;
-    facts->test_images = t->spec.test_count;
     facts->backend = backend->info;
     record_begin(facts);
-    return STATUS_OK;
+    TRY(model_build(&model, &t->net));
+    Cost cost = net_cost(t->net);
+    facts->parameters = cost.parameters;
+    facts->macs = cost.macs;
+    TRY(choose_images(t, source));
+    facts->train_images = t->spec.train_count;
+    facts->test_images = t->spec.test_count;
+    return choose_training(t);
 }
 
 /* What the backend chose, and its hash for the row. */

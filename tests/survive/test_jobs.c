@@ -125,7 +125,9 @@ static void others_go_on(void **state) {
          name[96];
     assert_string_equal(error, "");
     snprintf(name, sizeof name, "faulty/runs/%s/failure.txt", key);
-    char *why = text_of(name);
+    char *why = text_of(name), *parameters = run_cell("faulty", 0, "parameters");
+    assert_string_not_equal(parameters, "0");
+    free(parameters);
     assert_string_equal(why, "resize: 20 is smaller than the net's input of 28\n");
     free(why);
     free(key);

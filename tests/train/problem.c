@@ -12,6 +12,7 @@
 #include "tests/support/rig.h"
 
 const Shape problem_shape = {1, 6, 5};
+const char *problem_backend = "ref";
 
 static ImageSet images(int count, uint32_t who, int32_t *indices) {
     ImageSet set = {.count = count, .classes = CLASSES, .shape = problem_shape};
@@ -43,7 +44,7 @@ int problem_set_up(void **state) {
     model.classes = CLASSES;
     OK(model_build(&model, &p->net));
     BackendOptions options = {0};
-    OK(backend_open("ref", &options, &p->backend));
+    OK(backend_open(problem_backend, &options, &p->backend));
     p->spec = (TrainSpec){.train_set = &p->train,
                           .test_set = &p->test,
                           .train = p->train_indices,
@@ -60,7 +61,7 @@ int problem_set_up(void **state) {
                           .lr = 0.05,
                           .optimizer = {.kind = OPTIMIZER_SGD_CAFFE, .momentum = 0.9},
                           .seed = 3,
-                          .precision = PRECISION_FP64};
+                          .precision = p->backend->ops->native};
     OK(schedule_parse("4:0.1", IMAGES, BATCH, &p->spec.schedule));
     *state = p;
     return 0;

@@ -1,4 +1,5 @@
-/* A tiny training on the oracle: bytes whose brightness hints at the label, ResNet-8 of width 2. */
+/* A tiny training, on the oracle unless said otherwise: bytes whose brightness hints at the label,
+ * ResNet-8 of width 2. */
 #ifndef TESTS_TRAIN_PROBLEM_H
 #define TESTS_TRAIN_PROBLEM_H
 
@@ -7,6 +8,7 @@
 enum { IMAGES = 24, TESTS = 11, CLASSES = 3, ITERATIONS = 7, BATCH = 5, ROWS_MAX = 16 };
 
 extern const Shape problem_shape;
+extern const char *problem_backend; /* "ref" unless a test says otherwise */
 
 typedef struct Problem {
     ImageSet train, test;
