@@ -25,6 +25,7 @@ static char *binary;
 static Outcome outcome;
 
 void program_use(const char *path) {
+    free(binary);
     binary = realpath(path, NULL); /* it is run from another folder */
     if (!binary) {
         perror(path);
