@@ -31,7 +31,7 @@ static int help(void) {
         "  --phase WHICH         train, infer or both (default)\n"
         "  --steps N             timed steps, default 20; before --account untimed ones, default "
         "1\n"
-        "  --verify quick|full   compare 4 images (default) or the whole batch\n"
+        "  --verify WHAT         compare this many images; quick (default): 4, full: the batch\n"
         "  --account             instead: bytes that a train step moves, by operation, against "
         "the\n"
         "                        least that its shapes ask for, and nodes of its graph (gpu)\n"
@@ -85,9 +85,12 @@ static Status set_steps(BenchCall *call, const char *text) {
 }
 
 static Status set_verify(BenchCall *call, const char *text) {
+    long count = 0;
     call->full = strcmp(text, "full") == 0;
-    if (!call->full && strcmp(text, "quick") != 0)
-        return status_fail(STATUS_BAD_INPUT, "--verify '%s': expected quick or full", text);
+    if (!call->full && strcmp(text, "quick") != 0 && !cli_int(text, 1, 65536, &count))
+        return status_fail(STATUS_BAD_INPUT,
+                           "--verify '%s': expected quick, full or a number of images", text);
+    call->spec.verify_count = (int)count;
     return STATUS_OK;
 }
 
@@ -188,7 +191,10 @@ static Status bench_run(BenchCall *call) {
     CHECK(backend_open(call->config.backend, &options, &backend));
     cli_note_backend(backend->info.note, backend->ops->name);
     call->spec.batch = (int)call->config.batch;
-    call->spec.verify_count = call->full || call->spec.batch < 4 ? call->spec.batch : 4;
+    if (call->spec.verify_count == 0)
+        call->spec.verify_count = 4;
+    if (call->full || call->spec.batch < call->spec.verify_count)
+        call->spec.verify_count = call->spec.batch;
     call->spec.conv = (ConvAlgorithm)call->config.conv;
     call->spec.precision = backend->ops->native;
     if (strcmp(call->config.precision, "auto") != 0)

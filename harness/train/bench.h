@@ -17,7 +17,7 @@ typedef enum BenchPhase { BENCH_TRAIN, BENCH_INFER } BenchPhase;
 typedef struct BenchRow {
     double ms_median, ms_min, ms_max; /* of a step of `batch` images */
     double images_per_s, gflop_per_s; /* from the median */
-    double peak_mib;                  /* resident, of this process so far */
+    double peak_mib;                  /* resident, from this phase's start on (Linux) */
 } BenchRow;
 
 typedef struct Bench Bench;
@@ -25,9 +25,10 @@ typedef struct Bench Bench;
 /* A net with He initial values and one generated data set, cropped and mirrored as in training. */
 Status bench_create(const BenchSpec *spec, const Net *net, Backend *backend, Bench **bench);
 void bench_destroy(Bench *bench);
-/* One step of the very program that is timed, on verify_count images, against ref: the loss and the
- * gradient of every parameter. STATUS_BACKEND when they differ; *worst receives the largest
- * relative error norm of a gradient. Uses neither time nor memory once it has returned. */
+/* On verify_count images, against ref: one step of the very training program that is timed, the
+ * loss and the gradient of every parameter; and the loss of inference. STATUS_BACKEND when they
+ * differ; *worst receives the largest relative error norm of a gradient. Uses neither time nor
+ * memory once it has returned. */
 Status bench_verify(Bench *bench, double *worst);
 /* What one train step moves, after `steps` of them. */
 Status bench_account(Bench *bench, int steps, Account *account);

@@ -1,48 +1,50 @@
 #!/usr/bin/env python3
-"""The same training and inference steps in PyTorch, CSV like `harness bench`.
+"""The same inference and training steps in PyTorch, CSV like `harness bench`.
 
-    python3 tests/bench/torch_bench.py --depth 20 [--family resnet] [--batch 128] [--threads 2]
+    python3 tests/bench/torch_bench.py --net resnet-20 [--batch 128] [--threads 2]
 
-CIFAR nets of He et al. 2015 with option A shortcuts on one fixed generated batch (no loading, no
+The nets are those of tests/golden/nets.py, on one fixed generated batch (no loading, no
 augmentation); a training step is forward, loss, backward and SGD with momentum and weight decay.
+Inference is timed first, so that each row's peak memory is that of its own phase.
 """
 import argparse
+import os
 import resource
 import statistics
+import sys
 import time
+import types
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden"))
+import nets  # noqa: E402
 
-class Block(nn.Module):
-    def __init__(self, cin, cout, stride, residual):
-        super().__init__()
-        self.conv1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(cout)
-        self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(cout)
-        self.stride, self.grow, self.residual = stride, cout - cin, residual
+# ReLU in place, as torchvision has it: no net here reads what a ReLU was given.
+nets.F = types.SimpleNamespace(**vars(F))
+nets.F.relu = lambda x: F.relu(x, inplace=True)
 
-    def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
-        if self.residual:
-            if self.grow:
-                x = F.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, 0, self.grow))
-            y = y + x
-        return F.relu(y, inplace=True)
+CIFAR, IMAGENET, MNIST = (3, 32, 32), (3, 224, 224), (1, 28, 28)
 
 
-def build(depth, residual):
-    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
-    channels = 16
-    for stage in range(3):
-        for i in range((depth - 2) // 6):
-            wide = 16 << stage
-            layers.append(Block(channels, wide, 2 if stage and not i else 1, residual))
-            channels = wide
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+def cifar(depth, shortcut):
+    return CIFAR, lambda: nets.ResNet([(depth - 2) // 6] * 3, 16, shortcut=shortcut)
+
+
+def imagenet(blocks, **choices):
+    return IMAGENET, lambda: nets.ResNet(blocks, 64, imagenet=True, shortcut="B", **choices)
+
+
+NETS = {
+    **{f"resnet-{depth}": cifar(depth, "A") for depth in (20, 32, 44, 56, 110, 1202)},
+    **{f"plain-{depth}": cifar(depth, "plain") for depth in (20, 56)},
+    "imagenet-18": imagenet((2, 2, 2, 2)),
+    "imagenet-50": imagenet((3, 4, 6, 3), bottleneck=True, stride_at="1x1"),
+    "tutorial002": (CIFAR, nets.Tutorial002),
+    "tutorial003": (MNIST, nets.Tutorial003),
+    "tutorial004": (CIFAR, nets.Tutorial004),
+}
 
 
 def timed(step, steps, warmup):
@@ -55,22 +57,19 @@ def timed(step, steps, warmup):
     return times
 
 
-def main():
+def parse():
     args = argparse.ArgumentParser()
-    args.add_argument("--depth", type=int, default=20)
-    args.add_argument("--family", choices=["resnet", "plain"], default="resnet")
+    args.add_argument("--net", choices=NETS, default="resnet-20")
     args.add_argument("--batch", type=int, default=128)
     args.add_argument("--threads", type=int, default=2)
     args.add_argument("--steps", type=int, default=20)
+    args.add_argument("--warmup", type=int, default=3)
     args.add_argument("--phase", choices=["train", "infer", "both"], default="both")
     args.add_argument("--channels-last", action="store_true")
-    args = args.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(1)
-    net = build(args.depth, args.family == "resnet")
-    x, t = torch.randn(args.batch, 3, 32, 32), torch.randint(10, (args.batch,))
-    if args.channels_last:
-        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    return args.parse_args()
+
+
+def steps(net, x, t):
     sgd = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
 
     def train():
@@ -84,17 +83,28 @@ def main():
         with torch.no_grad():
             return net(x)
 
+    return ("infer", infer), ("train", train)
+
+
+def main():
+    args = parse()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(1)
+    shape, build = NETS[args.net]
+    net, x = build(), torch.randn(args.batch, *shape)
+    t = torch.randint(10, (args.batch,))
+    if args.channels_last:
+        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     print("phase,torch,net,threads,batch,ms_median,ms_min,ms_max,images_per_s,peak_mib")
-    for phase, step in (("train", train), ("infer", infer)):
+    for phase, step in steps(net, x, t):
         if args.phase not in (phase, "both"):
             continue
         net.train(phase == "train")
-        ms = timed(step, args.steps, 3)
+        ms = timed(step, args.steps, args.warmup)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         median = statistics.median(ms)
-        print(f"{phase},{torch.__version__},{args.family}-{args.depth},{args.threads},{args.batch},"
-              f"{median:.3f},{min(ms):.3f},{max(ms):.3f},{1e3 * args.batch / median:.1f},{peak:.0f}",
-              flush=True)
+        print(f"{phase},{torch.__version__},{args.net},{args.threads},{args.batch},{median:.3f},"
+              f"{min(ms):.3f},{max(ms):.3f},{1e3 * args.batch / median:.1f},{peak:.0f}", flush=True)
 
 
 if __name__ == "__main__":
