@@ -141,5 +141,6 @@ const BackendOps cpu_backend = {
     .train_step = cpu_train_step,
     .metrics = cpu_metrics,
     .tap_read = cpu_tap_read,
+    .memory = cpu_memory,
     .describe = winograd_describe,
 };

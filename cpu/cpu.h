@@ -156,6 +156,8 @@ Status cpu_dataset_create(Backend *backend, const DatasetSpec *spec, Dataset **d
 void cpu_dataset_destroy(Dataset *data);
 /* Crops, flips and normalises a batch into x, count x C x H x W. */
 void cpu_gather(float *x, const Batch *batch, Shape shape);
+/* memory.c */
+Status cpu_memory(const Program *program, const Dataset *data, Memory *memory);
 /* program.c */
 Status cpu_compile(State *state, const ProgramSpec *spec, Program **program);
 void cpu_program_destroy(Program *program);

@@ -1,5 +1,6 @@
 /* harness bench: how fast a net trains and infers here. */
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 typedef struct BenchCall {
     RunConfig config;
     BenchSpec spec;
-    bool train, infer, full, account;
+    bool train, infer, full, account, memory;
 } BenchCall;
 
 static int help(void) {
@@ -35,6 +36,7 @@ static int help(void) {
         "  --account             instead: bytes that a train step moves, by operation, against "
         "the\n"
         "                        least that its shapes ask for, and nodes of its graph (gpu)\n"
+        "  --memory              instead: bytes that a program holds, by what they are for (cpu)\n"
         "\n"
         "Examples:\n"
         "  harness bench --model resnet_cifar --set depth=20 --batch 128 --backend cpu\n"
@@ -51,7 +53,8 @@ enum {
     OPT_PHASE,
     OPT_STEPS,
     OPT_VERIFY,
-    OPT_ACCOUNT
+    OPT_ACCOUNT,
+    OPT_MEMORY
 };
 
 static const struct option long_options[] = {
@@ -64,6 +67,7 @@ static const struct option long_options[] = {
     {"steps", required_argument, NULL, OPT_STEPS},
     {"verify", required_argument, NULL, OPT_VERIFY},
     {"account", no_argument, NULL, OPT_ACCOUNT},
+    {"memory", no_argument, NULL, OPT_MEMORY},
     {"help", no_argument, NULL, 'h'},
     {0},
 };
@@ -113,6 +117,9 @@ static Status apply(BenchCall *call, int option, const char *text) {
     case OPT_ACCOUNT:
         call->account = true;
         return STATUS_OK;
+    case OPT_MEMORY:
+        call->memory = true;
+        return STATUS_OK;
     default:
         return set_verify(call, text);
     }
@@ -150,17 +157,37 @@ static Status account_net(const BenchCall *call, Bench *bench) {
     return STATUS_OK;
 }
 
+static const char *const phases[] = {"train", "infer"};
+
+static Status print_memory(const BenchCall *call, Bench *bench) {
+    const bool wanted[] = {call->train, call->infer};
+    printf("phase,category,bytes\n");
+    for (int phase = BENCH_TRAIN; phase <= BENCH_INFER; phase++) {
+        Memory memory;
+        int64_t total = 0;
+        if (!wanted[phase])
+            continue;
+        TRY(bench_memory(bench, (BenchPhase)phase, &memory));
+        for (int i = 0; i < MEMORY_CATEGORIES; i++) {
+            printf("%s,%s,%" PRId64 "\n", phases[phase], memory_category_name((MemoryCategory)i),
+                   memory.bytes[i]);
+            total += memory.bytes[i];
+        }
+        printf("%s,total,%" PRId64 "\n", phases[phase], total);
+    }
+    return STATUS_OK;
+}
+
 /* Everything between an opened backend and the last row. */
 static Status bench_net(BenchCall *call, const Net *net, Backend *backend) {
-    static const char *const phases[] = {"train", "infer"};
     const bool wanted[] = {call->train, call->infer};
     Bench *bench;
     BenchRow row;
     double worst;
     TRY(bench_create(&call->spec, net, backend, &bench));
     Status status = STATUS_OK;
-    if (call->account) {
-        status = account_net(call, bench);
+    if (call->account || call->memory) {
+        status = call->account ? account_net(call, bench) : print_memory(call, bench);
         goto out;
     }
     fprintf(stderr, "checking one step of %s against the oracle (%d images) ...\n", net->title,

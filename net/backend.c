@@ -234,6 +234,24 @@ Status program_account(Program *program, Account *account) {
     return ops->account(program, account);
 }
 
+Status program_memory(const Program *program, const Dataset *data, Memory *memory) {
+    const BackendOps *ops = program->state->backend->ops;
+    if (!ops->memory)
+        return status_fail(STATUS_UNAVAILABLE, "backend %s does not tell its memory by category",
+                           ops->name);
+    *memory = (Memory){{0}};
+    return ops->memory(program, data, memory);
+}
+
+const char *memory_category_name(MemoryCategory category) {
+    static const char *const names[MEMORY_CATEGORIES] = {
+        [MEMORY_ACTIVATIONS] = "activations", [MEMORY_SCRATCH] = "scratch",
+        [MEMORY_WEIGHTS] = "weights",         [MEMORY_GRADIENTS] = "gradients",
+        [MEMORY_OPTIMIZER] = "optimizer",     [MEMORY_REORDERED] = "reordered_weights",
+        [MEMORY_DATASET] = "dataset"};
+    return names[category];
+}
+
 Status program_describe(const Program *program, FILE *file) {
     const BackendOps *ops = program->state->backend->ops;
     return ops->describe ? ops->describe(program, file) : STATUS_OK;

@@ -163,6 +163,22 @@ typedef struct Account {
     int64_t graph_nodes; /* of the captured step */
 } Account;
 
+/* What a Program, its State and a Dataset hold, by what it is for. Small tables are not counted. */
+typedef enum MemoryCategory {
+    MEMORY_ACTIVATIONS, /* values and gradients between operations, the gathered images */
+    MEMORY_SCRATCH,     /* what operations need while they run */
+    MEMORY_WEIGHTS,     /* parameters and running statistics */
+    MEMORY_GRADIENTS,   /* of parameters */
+    MEMORY_OPTIMIZER,   /* moments */
+    MEMORY_REORDERED,   /* the program's copies of weights, re-laid or transformed */
+    MEMORY_DATASET,     /* images, labels, mean and scale */
+    MEMORY_CATEGORIES
+} MemoryCategory;
+
+typedef struct Memory {
+    int64_t bytes[MEMORY_CATEGORIES];
+} Memory;
+
 /* Parts of a State, each with one value per parameter value. */
 typedef enum Section {
     SECTION_VALUE,    /* parameters, and the running statistics */
@@ -235,7 +251,9 @@ struct BackendOps {
      * is done, so the caller's clock serves. */
     Status (*mark)(Backend *backend, int mark);
     Status (*between)(Backend *backend, int first, int second, double *seconds);
-    Status (*account)(Program *program, Account *account);  /* NULL: this backend cannot */
+    Status (*account)(Program *program, Account *account); /* NULL: this backend cannot */
+    /* Into zeros. The data set, too, where the backend keeps it. NULL: this backend cannot */
+    Status (*memory)(const Program *program, const Dataset *data, Memory *memory);
     Status (*describe)(const Program *program, FILE *file); /* NULL: it had nothing to choose */
 };
 
@@ -283,6 +301,12 @@ Status program_tap(Program *program, int tap, float *values);
 /* Counts the train step of a program in train mode; nothing is computed. STATUS_UNAVAILABLE when
  * the backend does not count. */
 Status program_account(Program *program, Account *account);
+
+/* What the program, its state and the data set hold now. STATUS_UNAVAILABLE when the backend does
+ * not tell. */
+Status program_memory(const Program *program, const Dataset *data, Memory *memory);
+/* "activations"; for tables. */
+const char *memory_category_name(MemoryCategory category);
 
 /* Writes which algorithms were chosen, where the backend had a choice that bits or speed depend on:
  * one line each, the same on every machine with the same card and libraries. */

@@ -133,6 +133,11 @@ Status bench_account(Bench *bench, int steps, Account *account) {
     return program_account(bench->train, account);
 }
 
+Status bench_memory(Bench *bench, BenchPhase phase, Memory *memory) {
+    TRY(bench_compile(bench, phase));
+    return program_memory(phase == BENCH_TRAIN ? bench->train : bench->infer, bench->data, memory);
+}
+
 /* ---- timing ---- */
 
 static Status run_step(Bench *bench, BenchPhase phase) {

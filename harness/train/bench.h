@@ -32,6 +32,8 @@ void bench_destroy(Bench *bench);
 Status bench_verify(Bench *bench, double *worst);
 /* What one train step moves, after `steps` of them. */
 Status bench_account(Bench *bench, int steps, Account *account);
+/* What the phase's program, the state and the generated images hold. */
+Status bench_memory(Bench *bench, BenchPhase phase, Memory *memory);
 Status bench_time(Bench *bench, BenchPhase phase, BenchRow *row);
 
 #endif

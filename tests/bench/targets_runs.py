@@ -1,6 +1,7 @@
 """Single runs of ResLab and PyTorch for targets.py: commands, checked results, a CSV of them all."""
 import csv
 import io
+import math
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIELDS = ["time", "load", "job", "who", "phase", "threads", "batch", "ms_median", "images_per_s",
           "peak_mib"]
+NUMBERS = ("ms_median", "images_per_s", "peak_mib")
 
 
 class Failed(Exception):
@@ -55,8 +57,8 @@ class Runs:
         rows = {row["phase"]: row
                 for row in csv.DictReader(io.StringIO(self.command(command, environment)))}
         for phase, row in rows.items():
-            if not float(row["ms_median"]) > 0:
-                raise Failed(f"{' '.join(command)}: {row['ms_median']} ms are no measurement")
+            if not all(0 < float(row[key]) < math.inf for key in NUMBERS):
+                raise Failed(f"{' '.join(command)}: no measurement: {row}")
             self.note(job, who, load, phase, row)
         return rows
 

@@ -1,0 +1,73 @@
+/* How much a program holds, by what it is for. */
+#include "cpu/winograd.h"
+
+enum { TRANSFORMED = 36 }; /* of a 3x3 kernel: 6 x 6 */
+
+static int64_t floats(size_t count) {
+    return (int64_t)(count * sizeof(float));
+}
+
+/* The gradient's lie in scratch. */
+static int64_t set_weights(const Conv *conv, const ConvSet *set) {
+    int64_t bytes = 0;
+    for (int kind = CONV_FORWARD; set->count && kind <= CONV_DATA; kind++)
+        if (conv->wanted[kind])
+            bytes += floats(set->prim[kind].weight_floats);
+    return bytes;
+}
+
+/* oneDNN's formats, the padded copy that they are made from, Winograd's transforms. */
+static int64_t conv_weights(const Conv *conv) {
+    const Winograd *w = conv->winograd;
+    size_t area = (size_t)conv->window.r * (size_t)conv->window.s;
+    int64_t bytes = set_weights(conv, &conv->full) + set_weights(conv, &conv->tail);
+    if (conv->oihw)
+        bytes += floats((size_t)conv->channels_out * (size_t)conv->channels_in * area);
+    for (int kind = CONV_FORWARD; w && kind <= CONV_DATA; kind++)
+        if (w->U[kind])
+            bytes += floats(TRANSFORMED * (size_t)w->C * (size_t)w->K);
+    return bytes;
+}
+
+/* Permuted into the order of blocked inputs; the gradient likewise. */
+static int64_t linear_weights(const CpuProgram *program, int node) {
+    size_t wide = blocked_count(node_in(program->net, node), program->cpu->block);
+    return floats((size_t)shape_of(program, node).c * wide) * (program->trains ? 2 : 1);
+}
+
+static int64_t reordered_weights(const CpuProgram *program) {
+    int64_t bytes = 0;
+    for (int i = 0; i < program->net->node_count; i++) {
+        if (!program->op[i])
+            continue;
+        if (node_of(program, i)->op == OP_CONV2D)
+            bytes += conv_weights(program->op[i]);
+        else if (node_of(program, i)->op == OP_LINEAR)
+            bytes += linear_weights(program, i);
+    }
+    return bytes;
+}
+
+static int64_t dataset_bytes(const DatasetSpec *spec) {
+    size_t pixels = shape_count(spec->shape), count = (size_t)spec->count;
+    int64_t bytes = (int64_t)(count * sizeof *spec->labels);
+    bytes += spec->bytes ? (int64_t)(count * pixels) : floats(count * pixels);
+    bytes += spec->mean ? floats(shape_count(dataset_shape(spec))) : 0;
+    return bytes + (spec->scale ? floats((size_t)spec->shape.c) : 0);
+}
+
+Status cpu_memory(const Program *base, const Dataset *data, Memory *memory) {
+    const CpuProgram *program = (const CpuProgram *)base;
+    const Net *net = program->net;
+    bool adam = base->state->optimizer.kind == OPTIMIZER_ADAM;
+    *memory = (Memory){{
+        [MEMORY_ACTIVATIONS] = floats(program->arena_floats),
+        [MEMORY_SCRATCH] = (int64_t)program->scratch_bytes,
+        [MEMORY_WEIGHTS] = floats(net->learned_count + net->statistic_count),
+        [MEMORY_GRADIENTS] = floats(net->learned_count),
+        [MEMORY_OPTIMIZER] = floats(net->learned_count) * (adam ? 2 : 1),
+        [MEMORY_REORDERED] = reordered_weights(program),
+        [MEMORY_DATASET] = dataset_bytes(&data->spec),
+    }};
+    return STATUS_OK;
+}

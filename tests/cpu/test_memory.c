@@ -1,0 +1,109 @@
+/* What the cpu backend says that it holds, against what the heap has grown by. */
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "net/models.h"
+#include "tests/support/rig.h"
+
+enum { BATCH = 16 };
+
+static int64_t heap(void) {
+    struct mallinfo2 info = mallinfo2();
+    return (int64_t)(info.uordblks + info.hblkhd);
+}
+
+static Net *resnet(void) {
+    ModelSpec spec = model_default();
+    Net *net;
+    spec.depth = 20;
+    spec.width = 64;
+    OK(model_build(&spec, &net));
+    return net;
+}
+
+/* Nearly all of its memory is in a linear layer. */
+static Net *wide_linear(void) {
+    Net *net = net_create("wide");
+    net_linear(net, "fc", net_input(net, (Shape){3, 32, 32}), 512, true);
+    return net;
+}
+
+/* Big blocks are rounded up to huge pages; tables are not told. */
+static void assert_told(const char *what, int64_t told, int64_t grown) {
+    int64_t slack = 4 * (2 << 20) + grown / 50;
+    if (told > grown || grown - told > slack)
+        fail_msg("%s: %lld bytes told, the heap grew by %lld", what, (long long)told,
+                 (long long)grown);
+}
+
+static void program_tells(const char *what, Net *net, Mode mode, ConvAlgorithm conv) {
+    Rig rig;
+    Memory memory;
+    ProgramSpec spec = {.mode = mode, .max_batch = BATCH, .conv = conv};
+    rig_open(&rig, "cpu", 2, net, BATCH, NULL);
+    for (int round = 0; round < 2; round++) { /* first: what oneDNN makes once */
+        Program *program;
+        int64_t before = heap();
+        OK(program_compile(rig.state, &spec, &program));
+        int64_t grown = heap() - before;
+        OK(program_memory(program, rig.data, &memory));
+        if (round == 1)
+            assert_told(what,
+                        memory.bytes[MEMORY_ACTIVATIONS] + memory.bytes[MEMORY_SCRATCH] +
+                            memory.bytes[MEMORY_REORDERED],
+                        grown);
+        program_destroy(program);
+    }
+    rig_close(&rig);
+}
+
+static void programs_tell_what_they_hold(void **state) {
+    (void)state;
+    program_tells("direct, train", resnet(), MODE_TRAIN, CONV_ALGORITHM_DIRECT);
+    program_tells("direct, infer", resnet(), MODE_EVAL, CONV_ALGORITHM_DIRECT);
+    program_tells("Winograd, train", resnet(), MODE_TRAIN, CONV_ALGORITHM_WINOGRAD);
+    program_tells("Winograd, infer", resnet(), MODE_EVAL, CONV_ALGORITHM_WINOGRAD);
+    program_tells("linear, train", wide_linear(), MODE_TRAIN, CONV_ALGORITHM_DIRECT);
+}
+
+static void states_and_images_are_told(void **state) {
+    (void)state;
+    const Optimizer adam = {.kind = OPTIMIZER_ADAM, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+    Rig rig;
+    Memory memory;
+    rig_open(&rig, "cpu", 1, wide_linear(), BATCH, &adam);
+    Program *program = rig_program(&rig, MODE_TRAIN, 0, NULL, 0);
+    OK(program_memory(program, rig.data, &memory));
+    int64_t weights = (int64_t)sizeof(float) * (3072 + 1) * 512;
+    assert_int_equal(memory.bytes[MEMORY_WEIGHTS], weights);
+    assert_int_equal(memory.bytes[MEMORY_GRADIENTS], weights);
+    assert_int_equal(memory.bytes[MEMORY_OPTIMIZER], 2 * weights);
+    assert_int_equal(memory.bytes[MEMORY_DATASET], BATCH * (4 + 3072 * (int64_t)sizeof(float)));
+    program_destroy(program);
+    rig_close(&rig);
+}
+
+static void who_cannot_tell_says_so(void **state) {
+    (void)state;
+    Rig rig;
+    Memory memory;
+    rig_open(&rig, "ref", 1, resnet(), 1, NULL);
+    Program *program = rig_program(&rig, MODE_EVAL, 0, NULL, 0);
+    assert_int_equal(program_memory(program, rig.data, &memory), STATUS_UNAVAILABLE);
+    program_destroy(program);
+    rig_close(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(programs_tell_what_they_hold),
+        cmocka_unit_test(states_and_images_are_told),
+        cmocka_unit_test(who_cannot_tell_says_so),
+    };
+    return !!cmocka_run_group_tests(tests, NULL, NULL);
+}
