@@ -109,6 +109,14 @@ static Status record_crash(Jobs *all, int run, int signal_number) {
     return status;
 }
 
+/* Somebody wants the run to stop: no fault of the run, which goes on another time. */
+static bool was_stopped(const Jobs *all, int state) {
+    const volatile sig_atomic_t *stop = all->spec->stop;
+    int number = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
+    return all->stopping || (stop && *stop) || number == SIGINT || number == SIGTERM ||
+           number == SIGHUP;
+}
+
 static Status settle(Jobs *all, Job *job) {
     int state = 0;
     say(job);
@@ -117,13 +125,11 @@ static Status settle(Jobs *all, Job *job) {
         continue;
     job->process = 0;
     all->over[job->run] = true;
-    if (all->stopping)
-        return STATUS_OK;
-    bool bad = !WIFEXITED(state) || WEXITSTATUS(state) != 0;
-    *all->failed += bad;
-    if (WIFSIGNALED(state))
+    bool bad = !WIFEXITED(state) || WEXITSTATUS(state) != 0, stopped = was_stopped(all, state);
+    *all->failed += bad && !all->stopping;
+    if (WIFSIGNALED(state) && !stopped)
         TRY(record_crash(all, job->run, WTERMSIG(state)));
-    return sweep_rebuild(all->sweep);
+    return all->stopping ? STATUS_OK : sweep_rebuild(all->sweep);
 }
 
 /* ---- the loop ---- */

@@ -117,7 +117,7 @@ static void assert_same(const char *a, const char *b) {
 /* The moments are drawn over the time of an undisturbed sweep: most kills meet a run. */
 static void kill_and_go_on(void **state) {
     (void)state;
-    static const int signals[] = {SIGKILL, SIGKILL, SIGKILL, SIGINT, SIGTERM};
+    static const int signals[] = {SIGKILL, SIGKILL, SIGHUP, SIGINT, SIGTERM};
     double start = clock_seconds();
     if (run_until("whole", "", 0, 0) != 0) {
         show_log();
