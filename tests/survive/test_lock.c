@@ -44,6 +44,7 @@ static pid_t holder(void) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        alarm(60); /* should the test end before it kills this one */
         if (lock_take(file(), &lock) == STATUS_OK && lock >= 0 && write(ends[1], "x", 1) == 1)
             pause();
         _exit(1);
