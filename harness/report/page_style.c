@@ -27,7 +27,7 @@ static const char style[] =
     "thead th{background:var(--head);vertical-align:bottom}\n"
     "tbody th{font-weight:500;min-width:7rem}\n"
     ".n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
-    ".v{white-space:nowrap;font-weight:600}.good{color:var(--good)}.bad{color:var(--bad)}"
+    ".v{min-width:8.5rem;font-weight:600}.good{color:var(--good)}.bad{color:var(--bad)}"
     ".open{color:var(--open)}\n"
     ".long{min-width:14rem}td.id{word-break:break-all;min-width:12rem}\n"
     "figure{margin:1rem 0}\n"
@@ -41,7 +41,7 @@ static const char style[] =
     "th,td{padding:.12rem .3rem}.scroll,pre{overflow:visible}"
     "pre{white-space:pre-wrap;word-break:break-all;font-size:.75rem}"
     "figure svg{max-width:100%;filter:none}figure,tr{break-inside:avoid}h2,h3{break-after:avoid}"
-    ".long,td.id,tbody th{min-width:0}.v{white-space:normal}details:not([open]){display:none}}\n"
+    ".long,td.id,tbody th{min-width:0}.v{min-width:0}details:not([open]){display:none}}\n"
     "@page{margin:14mm}\n";
 
 void page_style(FILE *file) {

@@ -39,9 +39,9 @@ static Status copy_text(const CsvTable *table, int row, const char *column, char
     return STATUS_OK;
 }
 
-/* 0 times an infinite factor would be no number. */
+/* 0 times an infinite factor would be no number; nobody wants to read "below -0". */
 static double end_of(double factor, double margin) {
-    return isinf(factor) ? factor : factor * margin;
+    return isinf(factor) ? factor : factor * margin + 0.0;
 }
 
 static Status read_relation(const CsvTable *table, int row, VerdictRow *out) {
