@@ -252,13 +252,26 @@ out:
     return status;
 }
 
-void csv_table_free(CsvTable *table) {
-    for (int row = 0; row < table->rows; row++) {
-        for (int i = 0; i < table->columns; i++)
-            free(table->cells[row][i]);
-        free(table->cells[row]);
-        free(table->positions[row]);
+static void free_row(CsvTable *table, int row) {
+    for (int i = 0; i < table->columns; i++)
+        free(table->cells[row][i]);
+    free(table->cells[row]);
+    free(table->positions[row]);
+}
+
+void csv_drop_row(CsvTable *table, int row) {
+    free_row(table, row);
+    table->rows--;
+    for (; row < table->rows; row++) {
+        table->cells[row] = table->cells[row + 1];
+        table->positions[row] = table->positions[row + 1];
+        table->lines[row] = table->lines[row + 1];
     }
+}
+
+void csv_table_free(CsvTable *table) {
+    for (int row = 0; row < table->rows; row++)
+        free_row(table, row);
     for (int i = 0; i < table->columns; i++)
         free(table->header[i]);
     free(table->header);

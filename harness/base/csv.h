@@ -24,6 +24,8 @@ typedef struct CsvTable {
 Status csv_read(const char *path, CsvTable *table);
 /* Not csv_free(): libcsv has that name. */
 void csv_table_free(CsvTable *table);
+/* Removes a row; those after it move up. */
+void csv_drop_row(CsvTable *table, int row);
 /* Column number by name; -1 when there is none. */
 int csv_column(const CsvTable *table, const char *name);
 /* Cell by column name; NULL when there is no such column. */

@@ -57,8 +57,8 @@ void page_summary(FILE *file, const Page *page) {
         html_text(file, datasets);
     }
     fprintf(file, "; %d diverged", diverged);
-    if (results->runs_csv.rows > results->run_count)
-        fprintf(file, ", %d more failed or crashed", results->runs_csv.rows - results->run_count);
+    if (results->failed)
+        fprintf(file, ", %d more failed or crashed", results->failed);
     fprintf(file, ".</p>\n");
     if (verdicts->count)
         put_counts(file, verdicts);

@@ -29,9 +29,15 @@ Status cell_number(const CsvTable *table, int row, const char *column, bool requ
 }
 
 /* A run that failed or crashed has a row, but nothing to show. */
-static bool has_result(const CsvTable *csv, int row) {
-    const char *status = csv_get(csv, row, "status");
-    return !status || (strcmp(status, "failed") != 0 && strcmp(status, "crashed") != 0);
+static void drop_failed(Results *results) {
+    CsvTable *csv = &results->runs_csv;
+    for (int row = csv->rows - 1; row >= 0; row--) {
+        const char *status = csv_get(csv, row, "status");
+        if (!status || (strcmp(status, "failed") != 0 && strcmp(status, "crashed") != 0))
+            continue;
+        csv_drop_row(csv, row);
+        results->failed++;
+    }
 }
 
 static Status read_run(const CsvTable *csv, int row, Run *run) {
@@ -127,10 +133,14 @@ Status results_read(const char *dir, Results *results) {
     *results = (Results){0};
     TRY(join(dir, "runs.csv", path, sizeof path));
     TRY(csv_read(path, &results->runs_csv));
+    drop_failed(results);
     int count = results->runs_csv.rows;
     if (count == 0) {
-        status =
-            status_fail(STATUS_BAD_INPUT, "%s: no finished run; 'harness run' makes some", path);
+        status = results->failed
+                     ? status_fail(STATUS_BAD_INPUT,
+                                   "%s: no run has a result; see the column 'status'", path)
+                     : status_fail(STATUS_BAD_INPUT,
+                                   "%s: no finished run; 'harness run' makes some", path);
         goto out;
     }
     results->runs = calloc((size_t)count, sizeof *results->runs);
@@ -139,15 +149,8 @@ Status results_read(const char *dir, Results *results) {
         goto out;
     }
     results->run_count = count;
-    results->run_count = 0;
     for (int row = 0; row < count; row++)
-        if (has_result(&results->runs_csv, row))
-            CHECK(read_run(&results->runs_csv, row, &results->runs[results->run_count++]));
-    if (results->run_count == 0) {
-        status =
-            status_fail(STATUS_BAD_INPUT, "%s: no run has a result; see the column 'status'", path);
-        goto out;
-    }
+        CHECK(read_run(&results->runs_csv, row, &results->runs[row]));
     CHECK(join(dir, "curves.csv", path, sizeof path));
     CHECK(read_curves(path, results));
     CHECK(join(dir, "layers.csv", path, sizeof path));

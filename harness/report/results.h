@@ -56,7 +56,8 @@ typedef struct Cell {
 } Cell;
 
 typedef struct Results {
-    CsvTable runs_csv;
+    CsvTable runs_csv; /* without the rows of runs that failed or crashed */
+    int failed;        /* how many those are */
     Run *runs;
     int run_count;
     Series *series; /* plain ones first, else in the order of runs.csv */

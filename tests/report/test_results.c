@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -118,6 +119,29 @@ static void no_value_where_the_paper_has_none(void **state) {
     assert_true(isnan(paper_value("n6", "resnet_cifar,resnet,20,A,16,cifar10", train)));
 }
 
+/* Rows of runs that failed or crashed are counted, and what stands beside them keeps its own. */
+static void failed_rows(void **state) {
+    (void)state;
+    Results results;
+    const char *runs =
+        RUNS_HEADER "resnet_cifar,plain,20,A,16,cifar10,128,64000,0.1,none,1,a,failed,,,,,0,1\n"
+                    "resnet_cifar,resnet,32,B,16,cifar10,128,64000,0.1,none,1,b,done,,7,8,9,1,1\n"
+                    "resnet_cifar,plain,44,A,16,cifar10,128,64000,0.1,none,1,c,crashed,,,,,0,1\n";
+    assert_int_equal(results_read(fixture_folder("failed", runs, CURVES_HEADER), &results),
+                     STATUS_OK);
+    assert_int_equal(results.run_count, 1);
+    assert_int_equal(results.failed, 2);
+    assert_int_equal(results.series_count, 1);
+    assert_false(results.series[0].plain);
+    assert_string_equal(run_text(&results, results.runs[0].row, "family"), "resnet");
+    assert_string_equal(run_text(&results, results.series[0].row, "depth"), "32");
+    results_free(&results);
+    runs = RUNS_HEADER "resnet_cifar,plain,20,A,16,cifar10,128,64000,0.1,none,1,a,failed,,,,,0,1\n";
+    assert_int_equal(results_read(fixture_folder("none", runs, CURVES_HEADER), &results),
+                     STATUS_BAD_INPUT);
+    assert_non_null(strstr(status_message(), "no run has a result"));
+}
+
 static void protocol_is_compared(void **state) {
     (void)state;
     Results results;
@@ -177,6 +201,7 @@ int main(void) {
         cmocka_unit_test(labels_stay_in_the_picture),
         cmocka_unit_test(papers_values),
         cmocka_unit_test(no_value_where_the_paper_has_none),
+        cmocka_unit_test(failed_rows),
         cmocka_unit_test(protocol_is_compared),
         cmocka_unit_test(what_sets_series_apart),
         cmocka_unit_test(labels_leave_defaults_out),
