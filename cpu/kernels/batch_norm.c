@@ -13,18 +13,29 @@ INLINE int segment_end(int begin, int pixels) {
     return begin + SEGMENT < pixels ? begin + SEGMENT : pixels;
 }
 
-/* sum of (x - shift) or of its square */
+INLINE Vec deviation(const float *x, Vec shift, bool square) {
+    Vec d = load(x) - shift;
+    if (square)
+        return d * d;
+    return d;
+}
+
+/* sum of (x - shift) or of its square. Four sums at a time: an addition takes as many cycles. They
+ * have names of their own, as an array with a running index would live in memory. */
 INLINE void plane_sum(double *sum, const float *x, Vec shift, int pixels, bool square) {
     for (int begin = 0; begin < pixels; begin += SEGMENT) {
-        int end = segment_end(begin, pixels);
-        Vec part[4] = {{0}, {0}, {0}, {0}};
-        for (int i = begin; i < end; i++) {
-            Vec d = load(x + (size_t)i * BLOCK) - shift;
-            if (square)
-                d = d * d;
-            part[i & 3] += d;
+        int i = begin, end = segment_end(begin, pixels);
+        Vec a = {0}, b = {0}, c = {0}, d = {0};
+        for (; i + 4 <= end; i += 4) {
+            const float *at = x + (size_t)i * BLOCK;
+            a += deviation(at, shift, square);
+            b += deviation(at + BLOCK, shift, square);
+            c += deviation(at + 2 * BLOCK, shift, square);
+            d += deviation(at + 3 * BLOCK, shift, square);
         }
-        add_to(sum, (part[0] + part[1]) + (part[2] + part[3]));
+        for (; i < end; i++)
+            a += deviation(x + (size_t)i * BLOCK, shift, square);
+        add_to(sum, (a + b) + (c + d));
     }
 }
 
@@ -44,21 +55,22 @@ void KERNEL(bn_statistics)(double *mean, double *m2, const float *x, int pixels)
 }
 
 /* Rows of `to` are `row` floats apart: it may have a border. */
-INLINE void normalise(float *to, size_t row, const BnForward *plane, const BnCoef *coef,
+INLINE void normalise(float *to, size_t row, const BnForward *given, const BnCoef *coef,
                       bool has_skip, bool relu, bool stores) {
+    const BnForward plane = *given; /* as in reduce() */
     Vec mean = load(coef->mean), scale = load(coef->scale), shift = load(coef->shift);
-    size_t width = (size_t)plane->w * BLOCK;
-    for (int y = 0; y < plane->h; y++)
+    size_t width = (size_t)plane.w * BLOCK;
+    for (int y = 0; y < plane.h; y++)
         for (size_t i = 0; i < width; i += BLOCK) {
             size_t at = (size_t)y * width + i;
-            Vec v = (load(plane->x + at) - mean) * scale + shift;
+            Vec v = (load(plane.x + at) - mean) * scale + shift;
             if (has_skip)
-                v += load(plane->skip + at);
+                v += load(plane.skip + at);
             if (relu)
                 v = relu_of(v);
             store(to + (size_t)y * row + i, v);
             if (stores)
-                store(plane->kept + at, v);
+                store(plane.kept + at, v);
         }
 }
 
@@ -94,23 +106,34 @@ INLINE Vec masked_gradient(const BnPlane *plane, size_t i, Vec d, Vec scale, Vec
     return g;
 }
 
-INLINE void reduce(double *sum_g, double *sum_gx, const BnPlane *plane, const BnCoef *coef,
+/* One pixel, from float i on, into the sums. */
+INLINE void reduce_pixel(Vec *part_g, Vec *part_gx, const BnPlane *plane, size_t i, Vec mean,
+                         Vec scale, Vec shift, BnMask mask, bool two, bool stores) {
+    Vec d = load(plane->x + i) - mean;
+    Vec g = masked_gradient(plane, i, d, scale, shift, mask, two);
+    if (stores)
+        store(plane->masked + i, g);
+    *part_g += g;
+    *part_gx += g * d;
+}
+
+INLINE void reduce(double *sum_g, double *sum_gx, const BnPlane *given, const BnCoef *coef,
                    BnMask mask, bool two, bool stores) {
+    const BnPlane plane = *given; /* stores cannot change it, so its pointers stay in registers */
     Vec mean = load(coef->mean), scale = load(coef->scale), shift = load(coef->shift);
-    for (int begin = 0; begin < plane->pixels; begin += SEGMENT) {
-        int end = segment_end(begin, plane->pixels);
-        Vec part_g[2] = {{0}, {0}}, part_gx[2] = {{0}, {0}};
-        for (int p = begin; p < end; p++) {
+    for (int begin = 0; begin < plane.pixels; begin += SEGMENT) {
+        int p = begin, end = segment_end(begin, plane.pixels);
+        Vec g0 = {0}, g1 = {0}, gx0 = {0}, gx1 = {0};
+        for (; p + 2 <= end; p += 2) {
             size_t i = (size_t)p * BLOCK;
-            Vec d = load(plane->x + i) - mean;
-            Vec g = masked_gradient(plane, i, d, scale, shift, mask, two);
-            if (stores)
-                store(plane->masked + i, g);
-            part_g[p & 1] += g;
-            part_gx[p & 1] += g * d;
+            reduce_pixel(&g0, &gx0, &plane, i, mean, scale, shift, mask, two, stores);
+            reduce_pixel(&g1, &gx1, &plane, i + BLOCK, mean, scale, shift, mask, two, stores);
         }
-        add_to(sum_g, part_g[0] + part_g[1]);
-        add_to(sum_gx, part_gx[0] + part_gx[1]);
+        if (p < end)
+            reduce_pixel(&g0, &gx0, &plane, (size_t)p * BLOCK, mean, scale, shift, mask, two,
+                         stores);
+        add_to(sum_g, g0 + g1);
+        add_to(sum_gx, gx0 + gx1);
     }
 }
 
