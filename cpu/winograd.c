@@ -124,6 +124,17 @@ static TileSite tile_site(const Winograd *w, int t) {
     return (TileSite){t / of_image, t % of_image / w->across, t % w->across};
 }
 
+/* The tile behind it; divisions for each would take as long as half a transform. */
+static void next_site(const Winograd *w, TileSite *site) {
+    if (++site->x < w->across)
+        return;
+    site->x = 0;
+    if (++site->y < w->down)
+        return;
+    site->y = 0;
+    site->image++;
+}
+
 typedef void TransformFn(float *V, size_t plane, const float *x, size_t row);
 
 /* Transforms `count` tiles from `first` on; what is missing to a multiple of 16 becomes zero.
@@ -132,8 +143,8 @@ static int transform(const CpuProgram *program, const Winograd *w, TransformFn *
                      const float *padded, int first, int count, int channels, int border) {
     int block = program->cpu->block, blocks = channels / block, whole = (count + 15) / 16 * 16;
     size_t row = padded_row(w, block), plane = padded_plane(w, block);
-    for (int t = 0; t < count; t++) {
-        TileSite site = tile_site(w, first + t);
+    TileSite site = tile_site(w, first);
+    for (int t = 0; t < count; t++, next_site(w, &site)) {
         size_t at = (size_t)(site.y * TILE + border) * row +
                     (size_t)(site.x * TILE + border) * (size_t)block;
         for (int b = 0; b < blocks; b++)
@@ -152,8 +163,8 @@ static void put_tiles(const CpuProgram *program, const Winograd *w, float *y, co
     const Kernels *k = program->cpu->kernels;
     int block = k->block, blocks = channels / block;
     size_t row = (size_t)w->shape.w * (size_t)block, plane = (size_t)w->shape.h * row;
-    for (int t = 0; t < count; t++) {
-        TileSite site = tile_site(w, first + t);
+    TileSite site = tile_site(w, first);
+    for (int t = 0; t < count; t++, next_site(w, &site)) {
         int rows = w->shape.h - site.y * TILE, cols = w->shape.w - site.x * TILE;
         size_t at = (size_t)(site.y * TILE) * row + (size_t)(site.x * TILE) * (size_t)block;
         for (int b = 0; b < blocks; b++)
