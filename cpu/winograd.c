@@ -8,6 +8,8 @@ enum {
     TILE = 4,         /* outputs a side */
     POINTS = 36,      /* products of a tile */
     BLOCK_TILES = 32, /* tiles that are multiplied together: V, M and U stay in a core's L2 cache */
+    PIECE_TILES = 16, /* the least that is worth a weight gradient of its own */
+    PIECES_LEAST = 4,
     CHANNELS_MAX = 128, /* beyond, U does not */
     SUM_PARTS = 8       /* of a position: whole vectors each */
 };
@@ -42,8 +44,20 @@ static size_t dense_image(const Winograd *w, int channels) {
     return (size_t)channels * (size_t)w->shape.h * (size_t)w->shape.w;
 }
 
-static int at_least_one(int n) {
-    return n > 0 ? n : 1;
+static int clamped(int n, int least, int most_) {
+    return n < least ? least : n > most_ ? most_ : n;
+}
+
+/* The chunk size shows in no bit; how a weight gradient is divided does, so it must not depend on
+ * threads. */
+static void divide_batch(Winograd *w, int batch, int threads) {
+    int tiles = w->across * w->down;
+    int share = (batch + 2 * threads - 1) / (2 * threads); /* work for every thread, twice */
+    w->chunk = clamped(BLOCK_TILES / tiles, 1, share);
+    int most_pieces = w->C * w->K <= 1024 ? 32 : 16;
+    int pieces = clamped(batch * tiles / PIECE_TILES, PIECES_LEAST, most_pieces);
+    w->images = (batch + pieces - 1) / pieces;
+    w->pieces = (batch + w->images - 1) / w->images;
 }
 
 Status winograd_create(const CpuProgram *program, const Conv *conv, Winograd **result) {
@@ -58,10 +72,7 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Winograd **r
     w->shape = conv->in;
     w->across = (conv->in.w + TILE - 1) / TILE;
     w->down = (conv->in.h + TILE - 1) / TILE;
-    w->chunk = at_least_one(BLOCK_TILES / (w->across * w->down));
-    int most_pieces = w->C * w->K <= 1024 ? 32 : 16;
-    w->images = (batch + most_pieces - 1) / most_pieces;
-    w->pieces = (batch + w->images - 1) / w->images;
+    divide_batch(w, batch, program->cpu->threads);
     w->thread_floats =
         (size_t)w->chunk * (2 * padded_image(w, block, most(w)) + dense_image(w, w->C)) +
         2 * POINTS * tile_plane(most(w)) + POINTS * weight_plane(w);
