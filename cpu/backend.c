@@ -9,7 +9,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/dnnl_check.h"
-#include "cpu/winograd.h"
+#include "cpu/engine.h"
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -142,5 +142,5 @@ const BackendOps cpu_backend = {
     .metrics = cpu_metrics,
     .tap_read = cpu_tap_read,
     .memory = cpu_memory,
-    .describe = winograd_describe,
+    .describe = engine_describe,
 };

@@ -3,14 +3,14 @@
 
 #include "cpu/chunk_run.h"
 #include "cpu/conv2d.h"
-#include "cpu/winograd.h"
+#include "cpu/engine.h"
 
 /* ---- who takes what ---- */
 
 bool chunk_fits(const CpuProgram *program, int id) {
     const Node *node = node_of(program, id);
     return node->op == OP_CONV2D && program->base.spec.conv == CONV_ALGORITHM_WINOGRAD &&
-           winograd_fits(node_in(program->net, id), node->out, node->window);
+           engine_fits(node_in(program->net, id), node->out, node->window);
 }
 
 /* The convolution that makes the group's input, if nobody else reads it; NONE. */
@@ -82,7 +82,8 @@ static void plan_source(CpuProgram *program, Chunk *chunk, int node) {
     int input = node_of(program, node)->inputs[0];
     chunk->skip = chunk->kept = NONE;
     if (!group) {
-        chunk->x = plan_read(program, input);
+        const Conv *conv = program->op[node];
+        chunk->x = conv->engine->plain ? program->input : plan_read(program, input);
         return;
     }
     chunk->source = program->op[group->bn];

@@ -6,14 +6,15 @@
 #include <string.h>
 
 #include "cpu/chunk.h"
-#include "cpu/winograd.h"
+#include "cpu/conv2d.h"
+#include "cpu/engine.h"
 
 /* One phase of one convolution. */
 typedef struct Phase {
     CpuProgram *program;
     const Conv *conv;
     const Chunk *chunk;
-    const Winograd *w;
+    const Engine *engine;
     int count;
     size_t x_image, y_image; /* floats */
 } Phase;
@@ -24,7 +25,7 @@ static Phase phase_of(CpuProgram *program, const Step *step, int count) {
     return (Phase){program,
                    conv,
                    &conv->chunk,
-                   conv->winograd,
+                   conv->engine,
                    count,
                    blocked_count(conv->in, block),
                    blocked_count(conv->out, block)};
@@ -79,17 +80,28 @@ static void copy_image(const Phase *phase, float *to, const Frame *frame, const 
             memcpy(to + (size_t)b * frame->plane + (size_t)y * frame->row, from, line * sizeof *to);
 }
 
+/* A plain image with its channels side by side. */
+static void interleave_image(float *to, const Frame *frame, const float *from, Shape shape) {
+    for (int c = 0; c < shape.c; c++)
+        for (int y = 0; y < shape.h; y++)
+            for (int x = 0; x < shape.w; x++)
+                to[(size_t)y * frame->row + (size_t)(x * shape.c + c)] = *from++;
+}
+
 /* x of the chunk, made by the source where it is not stored (`stored`: a buffer or NONE). */
 static void fill_x(const Phase *phase, float *room, int stored, int kept, int first, int images) {
     const Chunk *chunk = phase->chunk;
     size_t image = phase->x_image;
-    Frame frame = winograd_frame(phase->program, phase->w, phase->w->C);
+    const Frame *frame = &phase->engine->x;
     for (int n = first; n < first + images; n++) {
-        float *to = room + (size_t)(n - first) * frame.image + frame.origin;
-        if (stored >= 0)
-            copy_image(phase, to, &frame, image_at(phase, stored, image, n), phase->conv->in);
+        float *to = room + (size_t)(n - first) * frame->image + frame->origin;
+        if (phase->engine->plain)
+            interleave_image(to, frame, image_at(phase, stored, shape_count(phase->conv->in), n),
+                             phase->conv->in);
+        else if (stored >= 0)
+            copy_image(phase, to, frame, image_at(phase, stored, image, n), phase->conv->in);
         else
-            batch_norm_normalise_image(phase->program, chunk->source, to, frame.row, frame.plane,
+            batch_norm_normalise_image(phase->program, chunk->source, to, frame->row, frame->plane,
                                        image_at(phase, chunk->x, image, n),
                                        image_at(phase, chunk->skip, image, n),
                                        image_at(phase, kept, image, n), n);
@@ -99,15 +111,15 @@ static void fill_x(const Phase *phase, float *room, int stored, int kept, int fi
 static void fill_dy(const Phase *phase, float *room, int first, int images) {
     const Chunk *chunk = phase->chunk;
     size_t image = phase->y_image;
-    Frame frame = winograd_frame(phase->program, phase->w, phase->w->K);
+    const Frame *frame = &phase->engine->dy;
     for (int n = first; n < first + images; n++) {
-        float *to = room + (size_t)(n - first) * frame.image + frame.origin;
+        float *to = room + (size_t)(n - first) * frame->image + frame->origin;
         const float *g = image_at(phase, chunk->g, image, n);
         if (chunk->behind && chunk->behind->applied)
-            batch_norm_apply_image(phase->program, chunk->behind, to, frame.row, frame.plane, g,
+            batch_norm_apply_image(phase->program, chunk->behind, to, frame->row, frame->plane, g,
                                    image_at(phase, chunk->y, image, n), n);
         else
-            copy_image(phase, to, &frame, g, phase->conv->out);
+            copy_image(phase, to, frame, g, phase->conv->out);
     }
 }
 
@@ -116,9 +128,9 @@ static void fill_dy(const Phase *phase, float *room, int first, int images) {
 static void add_bias(const Phase *phase, float *y) {
     int block = phase->program->cpu->block, pixels = pixels_of(phase->conv->out);
     const float *bias = cpu_param(phase->program->state, SECTION_VALUE, phase->conv->bias);
-    for (int b = 0; b < phase->w->K / block; b++)
+    for (int b = 0; b < channel_blocks(phase->conv->out.c, block); b++)
         for (int p = 0; p < pixels; p++, y += block)
-            for (int lane = 0; lane < at_most(phase->w->outputs - b * block, block); lane++)
+            for (int lane = 0; lane < at_most(phase->conv->out.c - b * block, block); lane++)
                 y[lane] += bias[b * block + lane];
 }
 
@@ -146,7 +158,7 @@ static void ask(Prefetch *prefetch, const Phase *phase, int buffer, size_t image
                      (size_t)range.images * image, write);
 }
 
-static void forward_chunk(const Phase *phase, const WinogradRoom *room, Range now, Range next) {
+static void forward_chunk(const Phase *phase, const Room *room, Range now, Range next) {
     const Chunk *chunk = phase->chunk;
     Prefetch prefetch = {.ranges = 0};
     ask(&prefetch, phase, chunk->x, phase->x_image, next, false);
@@ -154,21 +166,22 @@ static void forward_chunk(const Phase *phase, const WinogradRoom *room, Range no
     ask(&prefetch, phase, chunk->kept, phase->x_image, next, true);
     ask(&prefetch, phase, chunk->y, phase->y_image, next, true);
     fill_x(phase, room->x, chunk->source ? NONE : chunk->x, chunk->kept, now.first, now.images);
-    winograd_convolve(phase->program, phase->w, CONV_FORWARD, room,
-                      image_at(phase, chunk->y, phase->y_image, now.first), now.images, &prefetch);
+    phase->engine->ops->forward(phase->engine, phase->program->cpu->kernels, room,
+                                image_at(phase, chunk->y, phase->y_image, now.first), now.images,
+                                &prefetch);
     for (int n = now.first; n < now.first + now.images; n++)
         after_image(phase, n);
 }
 
 Status chunk_run_forward(CpuProgram *program, const Step *step, int count) {
     Phase phase = phase_of(program, step, count);
-    int size = phase.w->chunk, chunks = (count + size - 1) / size;
+    int size = phase.engine->chunk, chunks = (count + size - 1) / size;
     Queue queue = queue_of(program, chunks);
     if (phase.chunk->behind && phase.chunk->behind->planes < 0)
         batch_norm_prepare(program, phase.chunk->behind, count);
 #pragma omp parallel if (chunks > 1)
     {
-        WinogradRoom room = winograd_room(program, phase.w);
+        Room room = engine_room(program, phase.engine);
         for (int i = draw(&queue), next; i >= 0; i = next) {
             next = draw(&queue);
             forward_chunk(&phase, &room, range_at(i, size, count), range_at(next, size, count));
@@ -179,31 +192,29 @@ Status chunk_run_forward(CpuProgram *program, const Step *step, int count) {
 
 /* ---- backward ---- */
 
-/* db of the chunk's images, added to the piece's. */
+/* db of the chunk's images, added to the piece's one image after the other. */
 static void add_bias_gradient(const Phase *phase, float *db, const float *room, int images) {
     int block = phase->program->cpu->block;
     Shape out = phase->conv->out;
-    Frame frame = winograd_frame(phase->program, phase->w, phase->w->K);
-    for (int k = 0; k < phase->w->outputs; k++) {
+    const Frame *frame = &phase->engine->dy;
+    for (int i = 0; i < images * out.c; i++) {
+        int k = i % out.c;
+        const float *image = room + (size_t)(i / out.c) * frame->image + frame->origin +
+                             (size_t)(k / block) * frame->plane + (size_t)(k % block);
         double sum = 0;
-        for (int i = 0; i < images; i++)
-            for (int y = 0; y < out.h; y++) {
-                const float *line = room + (size_t)i * frame.image + frame.origin +
-                                    (size_t)(k / block) * frame.plane + (size_t)y * frame.row +
-                                    (size_t)(k % block);
-                for (int x = 0; x < out.w; x++)
-                    sum += line[(size_t)x * (size_t)block];
-            }
+        for (int y = 0; y < out.h; y++)
+            for (int x = 0; x < out.w; x++)
+                sum += image[(size_t)y * frame->row + (size_t)(x * block)];
         db[k] += (float)sum;
     }
 }
 
-static void data_gradient(const Phase *phase, const WinogradRoom *room, Range now,
-                          Prefetch *prefetch) {
+static void data_gradient(const Phase *phase, const Room *room, Range now, Prefetch *prefetch) {
     const Chunk *chunk = phase->chunk;
     size_t image = phase->x_image;
     float *to = chunk->reduces ? room->dx : image_at(phase, chunk->dx, image, now.first);
-    winograd_convolve(phase->program, phase->w, CONV_DATA, room, to, now.images, prefetch);
+    phase->engine->ops->data(phase->engine, phase->program->cpu->kernels, room, to, now.images,
+                             prefetch);
     for (int i = 0; chunk->reduces && i < now.images; i++) {
         int n = now.first + i;
         BnPlane planes = {.g1 = room->dx + (size_t)i * image,
@@ -242,50 +253,53 @@ static Prefetch ask_fill(const Phase *phase, Range next) {
     return prefetch;
 }
 
-/* Images `now` of a piece; its first ones overwrite room->dU. */
-static void backward_chunk(const Phase *phase, const WinogradRoom *room, float *db, Range now,
-                           Range next, bool starts) {
+/* Images `now` of a piece; its first ones begin its sums anew: dw and db. */
+static void backward_chunk(const Phase *phase, const Room *room, float *sums, Range now, Range next,
+                           bool starts) {
+    const Engine *engine = phase->engine;
     bool data = phase->chunk->dx >= 0;
     Prefetch reduce = ask_reduce(phase, now), fill = ask_fill(phase, next);
     fill_x(phase, room->x, phase->chunk->again, NONE, now.first, now.images);
     fill_dy(phase, room->dy, now.first, now.images);
-    winograd_accumulate(phase->program, phase->w, room, now.images, starts, data ? &reduce : &fill);
+    engine->ops->accumulate(engine, phase->program->cpu->kernels, room, sums, now.images, starts,
+                            data ? &reduce : &fill);
     if (phase->conv->bias >= 0)
-        add_bias_gradient(phase, db, room->dy, now.images);
+        add_bias_gradient(phase, sums + engine->weight_floats, room->dy, now.images);
     if (data)
         data_gradient(phase, room, now, &fill);
 }
 
-/* All gradients of a piece's images; dw and db of them go to `sums`. `next`: the piece after it. */
-static void backward_piece(const Phase *phase, const WinogradRoom *room, float *sums, Range piece,
+/* All gradients of a piece's images. `next`: the piece after it. */
+static void backward_piece(const Phase *phase, const Room *room, float *sums, Range piece,
                            Range next) {
-    const Winograd *w = phase->w;
-    float *db = sums + 9 * (size_t)w->C * (size_t)w->K;
-    memset(db, 0, (size_t)w->K * sizeof *db);
-    for (int at = 0; at < piece.images; at += w->chunk) {
-        int after = at + w->chunk;
-        Range now = {piece.first + at, at_most(piece.images - at, w->chunk)};
+    const Engine *engine = phase->engine;
+    int size = engine->chunk;
+    memset(sums + engine->weight_floats, 0, engine->bias_floats * sizeof *sums);
+    for (int at = 0; at < piece.images; at += size) {
+        int after = at + size;
+        Range now = {piece.first + at, at_most(piece.images - at, size)};
         Range then = after < piece.images
-                         ? (Range){piece.first + after, at_most(piece.images - after, w->chunk)}
-                         : (Range){next.first, at_most(next.images, w->chunk)};
-        backward_chunk(phase, room, db, now, then, at == 0);
+                         ? (Range){piece.first + after, at_most(piece.images - after, size)}
+                         : (Range){next.first, at_most(next.images, size)};
+        backward_chunk(phase, room, sums, now, then, at == 0);
     }
-    winograd_finish(phase->program, w, room, sums);
+    if (engine->ops->finish)
+        engine->ops->finish(engine, phase->program->cpu->kernels, room, sums);
 }
 
 Status chunk_run_backward(CpuProgram *program, const Step *step, int count) {
     Phase phase = phase_of(program, step, count);
-    int size = phase.w->images, pieces = (count + size - 1) / size;
+    int size = phase.engine->images, pieces = (count + size - 1) / size;
     Queue queue = queue_of(program, pieces);
 #pragma omp parallel if (pieces > 1)
     {
-        WinogradRoom room = winograd_room(program, phase.w);
+        Room room = engine_room(program, phase.engine);
         for (int i = draw(&queue), next; i >= 0; i = next) {
             next = draw(&queue);
-            backward_piece(&phase, &room, winograd_piece(program, phase.w, i),
+            backward_piece(&phase, &room, engine_piece(program, phase.engine, i),
                            range_at(i, size, count), range_at(next, size, count));
         }
     }
-    winograd_store(program, phase.conv, pieces);
+    engine_store(program, phase.conv, pieces);
     return STATUS_OK;
 }

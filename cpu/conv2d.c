@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "cpu/dnnl_check.h"
-#include "cpu/winograd.h"
 
 enum { CX, CY, CPLAIN_X, CPLAIN_Y }; /* buffers of every step; or their gradients */
 
@@ -20,7 +19,7 @@ static void conv_destroy(void *op) {
     conv_set_destroy(&conv->tail);
     free(conv->oihw);
     free(conv->bias_values);
-    winograd_destroy(conv->winograd);
+    engine_destroy(conv->engine);
     free(conv);
 }
 
@@ -267,10 +266,10 @@ static Status create_primitives(CpuProgram *program, Conv *conv, bool stem) {
     return allocate(conv);
 }
 
-static Status create_winograd(CpuProgram *program, Conv *conv) {
-    take_layout(conv, CONV_BLOCKED, program->cpu->block);
-    TRY(winograd_create(program, conv, &conv->winograd));
-    plan_scratch(program, winograd_scratch(program, conv->winograd));
+static Status create_engine(CpuProgram *program, Conv *conv, bool stem) {
+    take_layout(conv, stem ? CONV_STEM : CONV_BLOCKED, program->cpu->block);
+    TRY(engine_create(program, conv, &conv->engine));
+    plan_scratch(program, engine_scratch(program, conv->engine));
     return STATUS_OK;
 }
 
@@ -292,7 +291,7 @@ static Status conv_create(CpuProgram *program, int id, Conv **result) {
     conv->wanted[CONV_FORWARD] = true;
     conv->wanted[CONV_DATA] = data;
     conv->wanted[CONV_WEIGHTS] = program->trains;
-    return chunk_fits(program, id) ? create_winograd(program, conv)
+    return chunk_fits(program, id) ? create_engine(program, conv, stem)
                                    : create_primitives(program, conv, stem);
 }
 
@@ -314,7 +313,7 @@ static int input_buffer(CpuProgram *program, int node) {
 static Status plan_forward(CpuProgram *program, int node) {
     Conv *conv;
     TRY(conv_create(program, node, &conv));
-    if (conv->winograd)
+    if (conv->engine)
         return chunk_plan_forward(program, node);
     int x = input_buffer(program, node);
     plan_conv(program, run_forward, node, x, plan_value(program, node));
@@ -323,7 +322,7 @@ static Status plan_forward(CpuProgram *program, int node) {
 
 static Status plan_backward(CpuProgram *program, int node) {
     const Conv *conv = program->op[node];
-    if (conv->winograd)
+    if (conv->engine)
         return chunk_plan_backward(program, node);
     int input = node_of(program, node)->inputs[0];
     int dy = plan_gradient(program, node);

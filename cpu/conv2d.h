@@ -4,6 +4,7 @@
 #define CPU_CONV2D_H
 
 #include "cpu/chunk.h"
+#include "cpu/engine.h"
 #include "cpu/plan.h"
 
 /* What oneDNN is given. Tried in this order until none of the primitives is oneDNN's `ref`. */
@@ -49,9 +50,7 @@ typedef struct ConvSet {
     ConvPrim prim[CONV_KINDS];
 } ConvSet;
 
-struct Winograd;
-
-typedef struct Conv {
+struct Conv {
     Shape in, out;
     Window window;
     ConvLayout layout;
@@ -63,9 +62,9 @@ typedef struct Conv {
     float *oihw;        /* weights padded to channels_out x channels_in; NULL: the state's own */
     float *bias_values; /* channels_out; NULL: no bias */
     ConvSet full, tail; /* for max_batch images, and for the last other count */
-    struct Winograd *winograd; /* instead of oneDNN; or NULL */
-    Chunk chunk;               /* when there is `winograd` */
-} Conv;
+    Engine *engine;     /* instead of oneDNN; or NULL */
+    Chunk chunk;        /* when there is an engine */
+};
 
 /* Primitives for `count` images. *reference says that oneDNN has only its slow reference for one of
  * the wanted directions; then the set is empty and the status is OK. */

@@ -93,8 +93,9 @@ typedef struct CpuProgram {
     size_t arena_floats;
     void *scratch; /* oneDNN's, shared by all primitives: they run one after the other */
     size_t scratch_bytes;
-    bool backwards; /* the direction of the last phase of chunks */
-    int input;      /* buffer of the gathered images, plain NCHW */
+    int64_t engines_version; /* of the state that engines' weights were made from */
+    bool backwards;          /* the direction of the last phase of chunks */
+    int input;               /* buffer of the gathered images, plain NCHW */
 
     const Batch *batch;  /* during forward */
     const float *dy;     /* during backward, of a net without a loss */

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/engine.h"
 #include "cpu/plan.h"
-#include "cpu/winograd.h"
 
 static const CpuOp *const ops[OP_KINDS] = {
     [OP_INPUT] = &cpu_input,
@@ -119,6 +119,7 @@ static Status program_allocate(State *state, const ProgramSpec *spec, CpuProgram
     program->state = cpu_state_of(state);
     program->cpu = cpu_backend_of(state->backend);
     program->trains = spec->mode == MODE_TRAIN;
+    program->engines_version = -1;
     program->plan = calloc((size_t)net->node_count, sizeof *program->plan);
     program->op = calloc((size_t)net->node_count, sizeof *program->op);
     program->labels = calloc((size_t)spec->max_batch, sizeof *program->labels);
@@ -194,7 +195,7 @@ Status cpu_forward(Program *base, const Batch *batch) {
         program->labels[n] = batch->data->spec.labels[batch->samples[n].index];
     }
     int saved = cpu_threads_enter(program->cpu);
-    winograd_renew(program);
+    engine_renew_all(program);
     cpu_threads_leave(saved);
     Status status = run_steps(program, 0, program->forward_steps, batch->count);
     program->batch = NULL;

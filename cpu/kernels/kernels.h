@@ -64,6 +64,27 @@ typedef struct PoolShape {
     int r, s, stride, pad;
 } PoolShape;
 
+/* A run of inputs that lie side by side, `offset` floats from the pixel's first. */
+typedef struct DirectRun {
+    int32_t offset, length;
+} DirectRun;
+
+/* A matrix product whose rows are found by offset; see direct.c. Distances in floats. */
+typedef struct DirectProduct {
+    const DirectRun *run;
+    int runs, rows;                          /* rows: the sum of all lengths */
+    const float *w;                          /* [outputs / B][rows][B] */
+    int lines, pixels;                       /* of the output */
+    size_t x_line, x_step;                   /* of the input, for one line or pixel of the output */
+    size_t y_first, y_line, y_step, y_plane; /* of the output */
+} DirectProduct;
+
+/* The gradient of its output: [plane][line][pixels][B]. first: dw is overwritten. */
+typedef struct DirectGradient {
+    size_t line, plane;
+    bool first;
+} DirectGradient;
+
 /* v, w as in net/backend.h's OptimizerKind; g + decay * w is the gradient. */
 typedef struct SgdCoef {
     float lr, momentum, decay;
@@ -122,6 +143,11 @@ typedef struct Kernels {
     void (*winograd_multiply)(float *M, const float *V, const float *U, int tiles, int C, int K);
     void (*winograd_accumulate)(float *dU, const float *V, const float *D, int tiles, int C, int K,
                                 bool first);
+    /* direct.c: one line of the output, and the gradient of w ([outputs / B][rows][B]) over all
+     * lines; `vectors` of outputs */
+    void (*direct_line)(float *y, const float *x, const DirectProduct *product, int vectors);
+    void (*direct_gradient)(float *dw, const float *x, const DirectProduct *product,
+                            const float *dy, const DirectGradient *gradient, int vectors);
     /* optimizer.c: any n */
     void (*sgd)(float *w, float *v, const float *g, size_t n, const SgdCoef *coef);
     void (*adam)(float *w, float *m, float *s, const float *g, size_t n, const AdamCoef *coef);

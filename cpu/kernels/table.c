@@ -31,6 +31,9 @@ void KERNEL(winograd_weights)(float *, const float *, int, int, int, int, bool);
 void KERNEL(winograd_weight_gradient)(float *, const float *, size_t, int, int);
 void KERNEL(winograd_multiply)(float *, const float *, const float *, int, int, int);
 void KERNEL(winograd_accumulate)(float *, const float *, const float *, int, int, int, bool);
+void KERNEL(direct_line)(float *, const float *, const DirectProduct *, int);
+void KERNEL(direct_gradient)(float *, const float *, const DirectProduct *, const float *,
+                             const DirectGradient *, int);
 void KERNEL(sgd)(float *, float *, const float *, size_t, const SgdCoef *);
 void KERNEL(adam)(float *, float *, float *, const float *, size_t, const AdamCoef *);
 
@@ -63,6 +66,8 @@ const Kernels KERNEL(kernels) = {
     .winograd_weight_gradient = KERNEL(winograd_weight_gradient),
     .winograd_multiply = KERNEL(winograd_multiply),
     .winograd_accumulate = KERNEL(winograd_accumulate),
+    .direct_line = KERNEL(direct_line),
+    .direct_gradient = KERNEL(direct_gradient),
     .sgd = KERNEL(sgd),
     .adam = KERNEL(adam),
 };
