@@ -50,11 +50,12 @@ static int larger(int a, int b) {
 /* ---- building products ---- */
 
 static Status product_begin(Product *product, const char *name, int runs, int rows, int outputs,
-                            int block) {
+                            int block, size_t *floats) {
     product->run = malloc((size_t)(runs + 1) * sizeof *product->run);
     product->map = malloc((size_t)(rows + 1) * sizeof *product->map);
     product->w = cpu_floats((size_t)rows * (size_t)padded_channels(outputs, block));
     product->outputs = outputs;
+    *floats += (size_t)rows * (size_t)padded_channels(outputs, block);
     if (!product->run || !product->map || !product->w)
         return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", name);
     return STATUS_OK;
@@ -102,7 +103,7 @@ static Status build_forward(Direct *d, const char *name) {
     const Window *w = &d->window;
     int rows = d->in.c * w->r * w->s, runs = w->r * w->s * blocks_of(d, d->in.c);
     size_t step = (size_t)w->stride, block = (size_t)d->block;
-    TRY(product_begin(&d->forward, name, runs, rows, d->out.c, d->block));
+    TRY(product_begin(&d->forward, name, runs, rows, d->out.c, d->block, &d->base.copy_floats));
     d->forward.outer = (size_t)rows;
     if (d->base.plain)
         add_plain_runs(d);
@@ -125,7 +126,8 @@ static Status build_class(Direct *d, const char *name, int a, int b) {
     Product *product = &d->data[a * w->stride + b];
     int taps = w->r * w->s, blocks = blocks_of(d, d->out.c), step = w->stride;
     size_t block = (size_t)d->block;
-    TRY(product_begin(product, name, taps * blocks, taps * d->out.c, d->in.c, d->block));
+    TRY(product_begin(product, name, taps * blocks, taps * d->out.c, d->in.c, d->block,
+                      &d->base.copy_floats));
     product->outer = (size_t)taps;
     for (int k = 0; k < blocks; k++)
         for (int r = 0; r < w->r; r++)

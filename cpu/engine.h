@@ -53,6 +53,7 @@ struct Engine {
     int pieces, images; /* of the weight gradient: pieces of so many images each */
     size_t dx_image, work_floats;
     size_t weight_floats, bias_floats; /* of one dw, a multiple of 8 B; of one db */
+    size_t copy_floats;                /* of its copies of the weights */
     int parts;                         /* of store() */
 };
 

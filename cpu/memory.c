@@ -1,7 +1,6 @@
 /* How much a program holds, by what it is for. */
-#include "cpu/winograd.h"
-
-enum { TRANSFORMED = 36 }; /* of a 3x3 kernel: 6 x 6 */
+#include "cpu/conv2d.h"
+#include "cpu/layout.h"
 
 static int64_t floats(size_t count) {
     return (int64_t)(count * sizeof(float));
@@ -16,17 +15,13 @@ static int64_t set_weights(const Conv *conv, const ConvSet *set) {
     return bytes;
 }
 
-/* oneDNN's formats, the padded copy that they are made from, Winograd's transforms. */
+/* oneDNN's formats, the padded copy that they are made from, an engine's own. */
 static int64_t conv_weights(const Conv *conv) {
-    const Winograd *w = conv->winograd;
     size_t area = (size_t)conv->window.r * (size_t)conv->window.s;
     int64_t bytes = set_weights(conv, &conv->full) + set_weights(conv, &conv->tail);
     if (conv->oihw)
         bytes += floats((size_t)conv->channels_out * (size_t)conv->channels_in * area);
-    for (int kind = CONV_FORWARD; w && kind <= CONV_DATA; kind++)
-        if (w->U[kind])
-            bytes += floats(TRANSFORMED * (size_t)w->C * (size_t)w->K);
-    return bytes;
+    return conv->engine ? bytes + floats(conv->engine->copy_floats) : bytes;
 }
 
 /* Permuted into the order of blocked inputs; the gradient likewise. */

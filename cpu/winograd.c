@@ -77,6 +77,7 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Engine **res
         w->U[kind] = cpu_floats(POINTS * (size_t)w->C * (size_t)w->K);
         if (!w->U[kind])
             return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
+        w->base.copy_floats += POINTS * (size_t)w->C * (size_t)w->K;
     }
     return STATUS_OK;
 }

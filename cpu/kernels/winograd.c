@@ -212,9 +212,30 @@ INLINE void multiply_tile(float *M, int K, const float *V, const float *U, int C
             store(M + (size_t)i * (size_t)K + (size_t)v * BLOCK, sum[i][v]);
 }
 
+/* One vector of channels in and out: all of U stays in registers, beside the sums of 8 tiles. */
+INLINE void multiply_narrow(float *M, const float *V, const float *U, int tiles) {
+    Vec u[BLOCK], sum[8];
+    for (int c = 0; c < BLOCK; c++)
+        u[c] = load(U + (size_t)c * BLOCK);
+    for (int t = 0; t < tiles; t += 8) {
+        const float *v = V + (size_t)t * BLOCK;
+        for (int i = 0; i < 8; i++)
+            sum[i] = v[i * BLOCK] * u[0];
+        for (int c = 1; c < BLOCK; c++)
+            for (int i = 0; i < 8; i++)
+                sum[i] += v[i * BLOCK + c] * u[c];
+        for (int i = 0; i < 8; i++)
+            store(M + (size_t)(t + i) * BLOCK, sum[i]);
+    }
+}
+
 /* One position: M[tiles][K] = V[tiles][C] U; tiles a multiple of 16. */
 void KERNEL(winograd_multiply)(float *M, const float *V, const float *U, int tiles, int C, int K) {
     size_t block = (size_t)C * BLOCK;
+    if (BLOCK == 16 && C == BLOCK && K == BLOCK) { /* there are 32 registers then */
+        multiply_narrow(M, V, U, tiles);
+        return;
+    }
     for (int k = 0; k + 2 * BLOCK <= K; k += 2 * BLOCK)
         for (int t = 0; t < tiles; t += TILES_2)
             multiply_tile(M + (size_t)t * (size_t)K + k, K, V + (size_t)t * (size_t)C,

@@ -1,5 +1,5 @@
-/* Winograd's convolutions against the oracle: single operations by their relative rms error, whole
- * nets, the same bits for any number of threads, and against direct convolutions. */
+/* The CPU's own convolutions, Winograd's and direct ones, against the oracle: single operations by
+ * their relative rms error, and the same bits for any number of threads. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,20 +16,33 @@
 
 /* F(4x4, 3x3) in fp32 multiplies rounding errors by about ten: 1e-6 to 1.6e-6 of the rms for
  * well-scaled inputs, against 1.5e-7 of a direct convolution. */
-static const CompareTolerance single_operation = {.relative = 5e-6};
+static const CompareTolerance winograd_operation = {.relative = 5e-6};
+static const CompareTolerance direct_operation = {.relative = 1e-6};
 
 typedef struct Size {
     int batch, channels, h, w, outputs;
     bool bias;
+    int kernel, stride, pad;
 } Size;
 
 /* Tiles cut by the edge, channels that end within a vector, blocks of tiles that end early, pieces
  * of the batch that are not equal, and one of two chunks. */
 static const Size sizes[] = {
-    {3, 16, 8, 8, 16, false},  {2, 8, 7, 6, 5, true},      {5, 16, 32, 32, 16, false},
-    {4, 32, 16, 16, 32, true}, {19, 64, 8, 8, 64, false},  {2, 20, 9, 13, 37, true},
-    {17, 48, 5, 4, 24, false}, {1, 128, 6, 6, 128, false}, {33, 16, 4, 4, 32, true},
-    {33, 16, 24, 24, 16, true},
+    {3, 16, 8, 8, 16, false, 3, 1, 1},   {2, 8, 7, 6, 5, true, 3, 1, 1},
+    {5, 16, 32, 32, 16, false, 3, 1, 1}, {4, 32, 16, 16, 32, true, 3, 1, 1},
+    {19, 64, 8, 8, 64, false, 3, 1, 1},  {2, 20, 9, 13, 37, true, 3, 1, 1},
+    {17, 48, 5, 4, 24, false, 3, 1, 1},  {1, 128, 6, 6, 128, false, 3, 1, 1},
+    {33, 16, 4, 4, 32, true, 3, 1, 1},   {33, 16, 24, 24, 16, true, 3, 1, 1},
+};
+
+/* The paper's strided layers, other windows, strides that leave pixels out, frames of one side,
+ * many lines of few pixels. */
+static const Size direct_sizes[] = {
+    {5, 16, 32, 32, 32, false, 3, 2, 1}, {3, 32, 16, 16, 64, true, 3, 2, 1},
+    {4, 64, 9, 7, 16, false, 1, 1, 0},   {3, 24, 8, 11, 40, true, 1, 2, 0},
+    {2, 6, 13, 12, 10, true, 5, 1, 2},   {2, 16, 17, 19, 20, false, 7, 2, 3},
+    {3, 8, 10, 10, 8, true, 3, 3, 0},    {19, 40, 4, 4, 8, false, 2, 2, 0},
+    {2, 16, 8, 8, 16, false, 3, 1, 0},   {2, 5, 6, 37, 33, true, 3, 2, 2},
 };
 
 /* The convolution stands behind another one, so that it has to give a data gradient. */
@@ -37,7 +50,7 @@ static Net *conv_net(const Size *size) {
     Net *net = net_create("winograd");
     int x = net_input(net, (Shape){3, size->h, size->w});
     x = net_conv2d(net, "lift", x, size->channels, 1, 1, 0, true);
-    net_conv2d(net, "conv", x, size->outputs, 3, 1, 1, size->bias);
+    net_conv2d(net, "conv", x, size->outputs, size->kernel, size->stride, size->pad, size->bias);
     return net;
 }
 
@@ -75,7 +88,7 @@ static void run_close(Run *run) {
 
 static bool same(const char *name, float *got, float *want, size_t count,
                  CompareTolerance tolerance) {
-    bool equal = compare_norm(name, got, want, count, tolerance, "test_winograd");
+    bool equal = compare_norm(name, got, want, count, tolerance, "test_engine");
     free(got);
     free(want);
     return equal;
@@ -99,18 +112,65 @@ static bool runs_agree(Run *got, Run *want, CompareTolerance tolerance) {
     return good;
 }
 
-static void single_operations_are_close(void **state) {
+static bool close_to_the_oracle(const Size *size, CompareTolerance tolerance) {
+    Run fast, slow;
+    run_open(&fast, "cpu", 2, size, CONV_ALGORITHM_WINOGRAD);
+    run_open(&slow, "ref", 1, size, CONV_ALGORITHM_DIRECT);
+    bool good = runs_agree(&fast, &slow, tolerance);
+    run_close(&fast);
+    run_close(&slow);
+    return good;
+}
+
+static void winograd_operations_are_close(void **state) {
     (void)state;
-    bool good = true;
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        Run fast, slow;
-        run_open(&fast, "cpu", 2, &sizes[i], CONV_ALGORITHM_WINOGRAD);
-        run_open(&slow, "ref", 1, &sizes[i], CONV_ALGORITHM_DIRECT);
-        good = runs_agree(&fast, &slow, single_operation) && good;
-        run_close(&fast);
-        run_close(&slow);
-    }
-    assert_true(good);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        assert_true(close_to_the_oracle(&sizes[i], winograd_operation));
+}
+
+static void direct_operations_are_close(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof direct_sizes / sizeof direct_sizes[0]; i++)
+        assert_true(close_to_the_oracle(&direct_sizes[i], direct_operation));
+}
+
+/* The first layer reads plain images. */
+static void first_layers_are_close(void **state) {
+    (void)state;
+    static const int windows[][3] = {{3, 1, 1}, {7, 2, 3}, {5, 1, 0}};
+    for (int i = 0; i < 3; i++)
+        for (int colours = 1; colours <= 3; colours += 2) {
+            Rig fast, slow;
+            Net *nets[2];
+            for (int k = 0; k < 2; k++) {
+                nets[k] = net_create("first layer");
+                int x = net_input(nets[k], (Shape){colours, 14, 17});
+                net_conv2d(nets[k], "conv", x, 20, windows[i][0], windows[i][1], windows[i][2],
+                           true);
+            }
+            rig_open(&fast, "cpu", 2, nets[0], 5, NULL);
+            rig_open(&slow, "ref", 1, nets[1], 5, NULL);
+            ProgramSpec spec = {.mode = MODE_TRAIN, .max_batch = 5};
+            Program *a, *b;
+            spec.conv = CONV_ALGORITHM_WINOGRAD;
+            OK(program_compile(fast.state, &spec, &a));
+            spec.conv = CONV_ALGORITHM_DIRECT;
+            spec.precision = PRECISION_FP64;
+            OK(program_compile(slow.state, &spec, &b));
+            Batch one = rig_batch(&fast), two = rig_batch(&slow);
+            OK(program_forward(a, &one));
+            OK(program_forward(b, &two));
+            OK(program_backward(a, fast.dy));
+            OK(program_backward(b, slow.dy));
+            for (int id = 0; id < 2; id++)
+                assert_true(same(fast.net->params[id].name, rig_read(&fast, SECTION_GRADIENT, id),
+                                 rig_read(&slow, SECTION_GRADIENT, id), fast.net->params[id].count,
+                                 direct_operation));
+            program_destroy(a);
+            program_destroy(b);
+            rig_close(&fast);
+            rig_close(&slow);
+        }
 }
 
 /* Another algorithm gives other bits: else nothing here was tested. */
@@ -132,27 +192,23 @@ static void the_algorithm_is_taken(void **state) {
 static void threads_do_not_matter(void **state) {
     (void)state;
     const CompareTolerance exact = {0};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-        for (int threads = 2; threads <= 3; threads++) {
-            Run one, many;
-            run_open(&one, "cpu", 1, &sizes[i], CONV_ALGORITHM_WINOGRAD);
-            run_open(&many, "cpu", threads, &sizes[i], CONV_ALGORITHM_WINOGRAD);
-            /* conv.* alone: the layer in front of it is oneDNN's */
-            for (int id = 2; id < one.rig.net->param_count; id++)
-                assert_true(same(one.rig.net->params[id].name,
-                                 rig_read(&many.rig, SECTION_GRADIENT, id),
-                                 rig_read(&one.rig, SECTION_GRADIENT, id),
-                                 one.rig.net->params[id].count, exact));
-            run_close(&one);
-            run_close(&many);
-        }
+    int count = sizeof sizes / sizeof sizes[0];
+    for (int i = 0; i < count + (int)(sizeof direct_sizes / sizeof direct_sizes[0]); i++) {
+        const Size *size = i < count ? &sizes[i] : &direct_sizes[i - count];
+        Run one, many;
+        run_open(&one, "cpu", 1, size, CONV_ALGORITHM_WINOGRAD);
+        run_open(&many, "cpu", i % 2 ? 2 : 3, size, CONV_ALGORITHM_WINOGRAD);
+        assert_true(runs_agree(&many, &one, exact));
+        run_close(&one);
+        run_close(&many);
+    }
 }
 
 /* A short batch on a long program, and weights that change between. */
 static void short_batches_and_new_weights(void **state) {
     (void)state;
     Run fast, slow;
-    const Size size = {19, 64, 8, 8, 64, false};
+    const Size size = {19, 64, 8, 8, 64, false, 3, 1, 1};
     run_open(&fast, "cpu", 2, &size, CONV_ALGORITHM_WINOGRAD);
     run_open(&slow, "ref", 1, &size, CONV_ALGORITHM_DIRECT);
     for (int step = 0; step < 2; step++) {
@@ -164,7 +220,7 @@ static void short_batches_and_new_weights(void **state) {
         OK(program_forward(slow.program, &b));
         OK(program_backward(fast.program, fast.rig.dy));
         OK(program_backward(slow.program, slow.rig.dy));
-        assert_true(runs_agree(&fast, &slow, single_operation));
+        assert_true(runs_agree(&fast, &slow, winograd_operation));
     }
     run_close(&fast);
     run_close(&slow);
@@ -184,7 +240,9 @@ static void others_refuse(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(single_operations_are_close),
+        cmocka_unit_test(winograd_operations_are_close),
+        cmocka_unit_test(direct_operations_are_close),
+        cmocka_unit_test(first_layers_are_close),
         cmocka_unit_test(the_algorithm_is_taken),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(short_batches_and_new_weights),
