@@ -33,8 +33,12 @@ INLINE void plane_sum(double *sum, const float *x, Vec shift, int pixels, bool s
             c += deviation(at + 2 * BLOCK, shift, square);
             d += deviation(at + 3 * BLOCK, shift, square);
         }
-        for (; i < end; i++)
+        if (i < end)
             a += deviation(x + (size_t)i * BLOCK, shift, square);
+        if (i + 1 < end)
+            b += deviation(x + (size_t)(i + 1) * BLOCK, shift, square);
+        if (i + 2 < end)
+            c += deviation(x + (size_t)(i + 2) * BLOCK, shift, square);
         add_to(sum, (a + b) + (c + d));
     }
 }
