@@ -9,10 +9,12 @@
 #include "harness/base/cli.h"
 #include "harness/base/folder.h"
 #include "harness/base/paths.h"
+#include "harness/ranks/ranks.h"
 #include "harness/report/report.h"
 #include "harness/sweep/estimate.h"
 #include "harness/sweep/jobs.h"
 #include "harness/sweep/queue.h"
+#include "harness/sweep/worker.h"
 #include "harness/verdict/verdict.h"
 
 enum { SETS_MAX = 64 };
@@ -79,6 +81,8 @@ static int help(void) {
         "  --no-plot           no tables, figures and verdicts at the end; 'harness plot DIR' and\n"
         "                      'harness verdict DIR' make them\n"
         "  --quiet             no progress\n"
+        "\n"
+        "Started by mpirun -n N, N processes train one run together; N divides its column shares.\n"
         "\n"
         "Examples:\n"
         "  harness run experiments/quickstart.csv\n"
@@ -200,6 +204,9 @@ static int parse(int argc, char **argv, Options *options) {
     options->file = argv[optind];
     if (options->jobs && options->only && !options->share)
         return cli_usage("run", "--only is one run, --jobs are several");
+    if (options->jobs && ranks_count() > 1)
+        return cli_usage("run", "--jobs are processes of its own, mpirun's are %d already",
+                         ranks_count());
     return -1;
 }
 
@@ -292,7 +299,8 @@ static Status train(Sweep *sweep, const Options *options, int *failed) {
                      .argv = options->argv,
                      .retry = options->retry,
                      .stop = &stop};
-    sweep->share = (int)options->share;
+    TRY(worker_check(sweep));
+    sweep->share = ranks_count() > 1 ? ranks_here() : (int)options->share;
     if (options->jobs && !options->only)
         return jobs_train(sweep, &jobs, failed);
     return queue_train(sweep, &options->logs, options->quiet, options->retry, &stop, failed);
@@ -337,7 +345,7 @@ static Status check_claims(const char *experiment) {
     return access(path, F_OK) == 0 ? claims_check(path) : STATUS_OK;
 }
 
-int cmd_run(int argc, char **argv) {
+static int run_command(int argc, char **argv) {
     Options options = {.argc = argc, .argv = argv};
     Experiment experiment;
     char path[512];
@@ -359,5 +367,20 @@ int cmd_run(int argc, char **argv) {
         code = run(&options, &experiment);
     }
     experiment_free(&experiment);
+    return code;
+}
+
+int cmd_run(int argc, char **argv) {
+    int code = EXIT_DONE;
+    Status status = ranks_join();
+    if (status != STATUS_OK)
+        return cli_fail(status);
+    if (ranks_mine() > 0) {
+        worker_serve();
+    } else {
+        code = run_command(argc, argv);
+        ranks_tell(ORDER_LEAVE, NULL, 0);
+    }
+    ranks_leave();
     return code;
 }

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "harness/data/digest.h"
+#include "harness/ranks/ranks.h"
 #include "harness/sweep/events.h"
 #include "harness/sweep/images.h"
 #include "harness/sweep/record.h"
 #include "harness/sweep/run_weights.h"
 #include "harness/sweep/sweep.h"
 #include "harness/sweep/training.h"
+#include "harness/sweep/worker.h"
 #include "net/cost.h"
 
 enum { CROP_PAD = 4 }; /* He et al. 2015, section 4.2 */
@@ -67,9 +69,8 @@ static Status choose_training(Training *t) {
     return precision_parse(c->precision, &spec->precision);
 }
 
-/* On failure the facts that are known already stand there. */
-static Status prepare(Training *t, const DataSource *source, const Backend *backend,
-                      const char *key) {
+Status training_prepare(Training *t, const DataSource *source, const Backend *backend,
+                        const char *key) {
     ModelSpec model = config_model(t->config, source->train.shape, source->train.classes);
     RunFacts *facts = &t->facts;
     memcpy(facts->key, key, KEY_SIZE);
@@ -237,7 +238,7 @@ Status sweep_record_failure(Sweep *sweep, int number, const char *outcome, const
     snprintf(reason, sizeof reason, "%s", why); /* it may be the status message */
     Status status = sweep_backend(sweep, &run->config, &backend);
     if (status == STATUS_OK) /* when this fails the row says less */
-        (void)prepare(&t, sweep_source(sweep, run->config.dataset), backend, run->key);
+        (void)training_prepare(&t, sweep_source(sweep, run->config.dataset), backend, run->key);
     memcpy(t.facts.key, run->key, KEY_SIZE);
     memcpy(t.facts.weights_sha256, run->weights_sha256, sizeof t.facts.weights_sha256);
     t.facts.outcome = outcome;
@@ -267,7 +268,8 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
     Backend *backend;
     Status status = STATUS_OK;
     CHECK(sweep_shared_backend(sweep, &run->config, &backend));
-    CHECK(prepare(&t, source, backend, run->key));
+    worker_tell_run(sweep, run, backend);
+    CHECK(training_prepare(&t, source, backend, run->key));
     memcpy(t.facts.weights_sha256, run->weights_sha256, sizeof t.facts.weights_sha256);
     energy_open(&t.meter, NULL, strcmp(backend->ops->name, "gpu") == 0);
     ask_for_logs(&t, &train_hooks);
@@ -278,6 +280,7 @@ Status sweep_train(Sweep *sweep, int number, const SweepHooks *hooks, TrainResul
     output_remove(&sweep->output, run->key, OUTPUT_CHECKPOINT);
     CHECK(sweep_rebuild(sweep));
 out:
+    ranks_tell(ORDER_OVER, NULL, 0);
     end_logs(&t);
     run_images_free(&t.images);
     net_destroy(t.net);

@@ -180,6 +180,7 @@ Status sweep_open(const Experiment *experiment, const char *data_folder, const c
     Status status = STATUS_OK;
     memset(sweep, 0, sizeof *sweep);
     sweep->only = only != NULL;
+    sweep->data_folder = data_folder;
     sweep->runs = calloc((size_t)experiment->count, sizeof *sweep->runs);
     if (!sweep->runs)
         return status_fail(STATUS_NO_MEMORY, "no memory for %d runs", experiment->count);

@@ -28,9 +28,10 @@ typedef struct Sweep {
     char backend_asked[16];
     char backend_note[256]; /* why `auto` passed over a faster one; empty: it did not */
     int64_t threads_asked;
-    char program[65]; /* SHA-256 of this program's file */
-    int share;        /* processes that share the threads; 0 or 1: this one has all */
-    bool only;        /* one of many processes: the files of DIR itself are left to `collect` */
+    char program[65];        /* SHA-256 of this program's file */
+    const char *data_folder; /* as asked for, borrowed; NULL: the usual ones */
+    int share;               /* processes that share the threads; 0 or 1: this one has all */
+    bool only; /* one of many processes: the files of DIR itself are left to `collect` */
 } Sweep;
 
 /* What a run writes besides its rows. Nothing here changes a run, so it is no part of its key. */

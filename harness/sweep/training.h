@@ -1,4 +1,5 @@
-/* What a training needs and who is told of it. Private to run.c and run_resume.c. */
+/* What a training needs and who is told of it. Private to run.c, run_resume.c and
+ * worker.c. */
 #ifndef HARNESS_SWEEP_TRAINING_H
 #define HARNESS_SWEEP_TRAINING_H
 
@@ -39,6 +40,10 @@ typedef struct Training {
     const TrainResult *result;
 } Training;
 
+/* Chooses images and net, and what the trainer is to do; the config is set. On failure the facts
+ * that are known already stand there. The caller frees images and net, also after a failure. */
+Status training_prepare(Training *t, const DataSource *source, const Backend *backend,
+                        const char *key);
 /* For TrainHooks; context is the Training. Opens the files of rows, from the run's checkpoint where
  * there is one that fits this program and what is asked for, else anew. */
 Status training_resume(void *context, State *state, TrainPoint *point);

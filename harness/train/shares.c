@@ -3,144 +3,242 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/ranks/ranks.h"
+#include "harness/train/state_values.h"
 #include "harness/train/tree.h"
 
 /* What is summed: the gradients of all learned parameters, the running statistics, and these. */
-enum { TAIL_LOSS, TAIL_ERRORS, TAIL_IMAGES, TAIL };
+enum { TAIL_LOSS, TAIL_ERRORS, TAIL_IMAGES, TAIL_FAILED, TAIL };
 
 struct Shares {
     Program *train;
-    int count;
+    const Net *net;
+    int count, first, own; /* shares in all; those of this rank */
+    StateValues values;
     double *start; /* running statistics before the step */
-    float *floats; /* one parameter's */
-    TreeSum sum;
+    double *other; /* what another rank's shares came to; NULL: there is none */
+    TreeSum sum;   /* of the own ones */
     Metrics metrics;
 };
-
-/* ---- numbers of a State, as doubles ---- */
-
-static Status read_param(Shares *shares, Section section, int param, double *values) {
-    State *state = shares->train->state;
-    if (state_is_wide(state))
-        return state_read_wide(state, section, param, values);
-    TRY(state_read(state, section, param, shares->floats));
-    for (size_t i = 0; i < state->net->params[param].count; i++)
-        values[i] = shares->floats[i];
-    return STATUS_OK;
-}
-
-static Status write_param(Shares *shares, Section section, int param, const double *values) {
-    State *state = shares->train->state;
-    if (state_is_wide(state))
-        return state_write_wide(state, section, param, values);
-    for (size_t i = 0; i < state->net->params[param].count; i++)
-        shares->floats[i] = (float)values[i];
-    return state_write(state, section, param, shares->floats);
-}
-
-typedef Status Transfer(Shares *shares, Section section, int param, double *values);
-
-static Status put_param(Shares *shares, Section section, int param, double *values) {
-    return write_param(shares, section, param, values);
-}
-
-/* values: learned_count of them. */
-static Status each_gradient(Shares *shares, Transfer *transfer, double *values) {
-    const Net *net = shares->train->state->net;
-    for (int i = 0; i < net->param_count; i++)
-        if (!param_is_statistic(&net->params[i]))
-            TRY(transfer(shares, SECTION_GRADIENT, i, values + net->params[i].offset));
-    return STATUS_OK;
-}
-
-/* values: statistic_count of them. */
-static Status each_statistic(Shares *shares, Transfer *transfer, double *values) {
-    const Net *net = shares->train->state->net;
-    for (int i = 0; i < net->param_count; i++)
-        if (param_is_statistic(&net->params[i]))
-            TRY(transfer(shares, SECTION_VALUE, i, values + net->params[i].offset));
-    return STATUS_OK;
-}
 
 /* ---- making ---- */
 
 Status shares_create(Program *train, int count, Shares **result) {
     const Net *net = train->state->net;
-    size_t largest = 0;
+    size_t length = net->learned_count + net->statistic_count + TAIL;
     Shares *shares = *result = calloc(1, sizeof *shares);
     if (!shares)
         return status_fail(STATUS_NO_MEMORY, "no memory for the shares of a batch");
-    for (int i = 0; i < net->param_count; i++)
-        largest = net->params[i].count > largest ? net->params[i].count : largest;
     shares->train = train;
+    shares->net = net;
     shares->count = count;
+    shares->own = count / ranks_count();
+    shares->first = ranks_mine() * shares->own;
+    if (shares->own * ranks_count() != count)
+        return status_fail(STATUS_BAD_INPUT, "%d shares of a batch for %d processes", count,
+                           ranks_count());
     shares->start = calloc(net->statistic_count + 1, sizeof *shares->start);
-    shares->floats = calloc(largest + 1, sizeof *shares->floats);
-    if (!shares->start || !shares->floats)
+    shares->other = ranks_count() > 1 ? calloc(length, sizeof *shares->other) : NULL;
+    if (!shares->start || (!shares->other && ranks_count() > 1))
         return status_fail(STATUS_NO_MEMORY, "no memory for the shares of a batch");
-    return tree_sum_open(&shares->sum, net->learned_count + net->statistic_count + TAIL, count);
+    TRY(state_values_open(&shares->values, train->state));
+    return tree_sum_open(&shares->sum, length, shares->own);
 }
 
 void shares_destroy(Shares *shares) {
     if (!shares)
         return;
     tree_sum_close(&shares->sum);
+    state_values_close(&shares->values);
     free(shares->start);
-    free(shares->floats);
+    free(shares->other);
     free(shares);
+}
+
+static double *statistics_of(const Shares *shares, double *vector) {
+    return vector + shares->net->learned_count;
+}
+
+static double *tail_of(const Shares *shares, double *vector) {
+    return statistics_of(shares, vector) + shares->net->statistic_count;
 }
 
 /* ---- a step ---- */
 
 static Status compute_share(Shares *shares, const Batch *batch, int share) {
-    const Net *net = shares->train->state->net;
     Batch part = *batch;
     Metrics metrics;
-    double *leaf = tree_sum_leaf(&shares->sum);
-    double *tail = leaf + net->learned_count + net->statistic_count;
+    double *leaf = tree_sum_leaf(&shares->sum), *tail = tail_of(shares, leaf);
     part.count = batch->count / shares->count;
     part.samples += share * part.count;
     part.divisor = batch->divisor ? batch->divisor : batch->count;
-    TRY(each_statistic(shares, put_param, shares->start));
+    TRY(state_values_write_statistics(&shares->values, shares->start));
     TRY(program_forward(shares->train, &part));
     TRY(program_backward(shares->train, NULL));
     TRY(program_metrics(shares->train, &metrics));
-    TRY(each_gradient(shares, read_param, leaf));
-    TRY(each_statistic(shares, read_param, leaf + net->learned_count));
+    TRY(state_values_read(&shares->values, SECTION_GRADIENT, leaf));
+    TRY(state_values_read_statistics(&shares->values, statistics_of(shares, leaf)));
     tail[TAIL_LOSS] = metrics.loss_sum;
     tail[TAIL_ERRORS] = (double)metrics.errors;
     tail[TAIL_IMAGES] = (double)metrics.images;
+    tail[TAIL_FAILED] = 0;
     tree_sum_take(&shares->sum);
     return STATUS_OK;
 }
 
+static Status compute_own(Shares *shares, const Batch *batch) {
+    shares->sum.next = 0;
+    for (int i = 0; i < shares->own; i++)
+        TRY(compute_share(shares, batch, shares->first + i));
+    return STATUS_OK;
+}
+
+/* The upper levels of the tree. A rank that has failed takes part all the same: the others wait for
+ * it, and so they hear of it. */
+static Status add_ranks(Shares *shares, double *total, Status mine) {
+    size_t length = shares->sum.length;
+    if (mine != STATUS_OK)
+        memset(total, 0, length * sizeof *total);
+    tail_of(shares, total)[TAIL_FAILED] = mine != STATUS_OK;
+    for (int bit = 1; bit < ranks_count(); bit *= 2) {
+        ranks_swap(ranks_mine() ^ bit, total, shares->other, length * sizeof *total);
+        for (size_t i = 0; i < length; i++)
+            total[i] += shares->other[i];
+    }
+    return tail_of(shares, total)[TAIL_FAILED] > 0 ? ranks_agree(mine) : STATUS_OK;
+}
+
 /* The whole batch's gradient and statistics become the State's; it has then taken the step. */
 static Status take_step(Shares *shares, double *total, double lr) {
-    State *state = shares->train->state;
-    double *statistics = total + state->net->learned_count;
-    const double *tail = statistics + state->net->statistic_count;
-    for (size_t i = 0; i < state->net->statistic_count; i++)
+    double *statistics = statistics_of(shares, total);
+    const double *tail = tail_of(shares, total);
+    for (size_t i = 0; i < shares->net->statistic_count; i++)
         statistics[i] /= shares->count;
-    TRY(each_gradient(shares, put_param, total));
-    TRY(each_statistic(shares, put_param, statistics));
+    TRY(state_values_write(&shares->values, SECTION_GRADIENT, total));
+    TRY(state_values_write_statistics(&shares->values, statistics));
     shares->metrics.loss_sum += tail[TAIL_LOSS];
     shares->metrics.errors += (int64_t)tail[TAIL_ERRORS];
     metrics_count_batch(&shares->metrics, (int)tail[TAIL_IMAGES]);
-    return state_update(state, lr);
+    return state_update(shares->train->state, lr);
+}
+
+/* From `start`. so_far: a failure that the other ranks have yet to hear of. */
+static Status step(Shares *shares, const Batch *batch, double lr, Status so_far) {
+    double *total = tree_sum_total(&shares->sum);
+    Status status = so_far == STATUS_OK ? compute_own(shares, batch) : so_far;
+    TRY(add_ranks(shares, total, status));
+    return take_step(shares, total, lr);
+}
+
+/* ---- orders ---- */
+
+/* Before the running statistics, then the samples. Rank 0's evaluations may change its statistics,
+ * so they are told anew. */
+typedef struct StepOrder {
+    double lr;
+    int64_t step;
+    int32_t count, divisor;
+} StepOrder;
+
+static Status tell_step(const Shares *shares, const Batch *batch, double lr) {
+    StepOrder order = {lr, batch->step, batch->count, batch->divisor};
+    size_t statistics = shares->net->statistic_count * sizeof *shares->start;
+    size_t samples = (size_t)batch->count * sizeof *batch->samples;
+    if (ranks_count() == 1)
+        return STATUS_OK;
+    char *bytes = malloc(sizeof order + statistics + samples);
+    if (!bytes)
+        return status_fail(STATUS_NO_MEMORY, "no memory for a batch's order");
+    memcpy(bytes, &order, sizeof order);
+    memcpy(bytes + sizeof order, shares->start, statistics);
+    memcpy(bytes + sizeof order + statistics, batch->samples, samples);
+    ranks_tell(ORDER_STEP, bytes, sizeof order + statistics + samples);
+    free(bytes);
+    return STATUS_OK;
 }
 
 Status shares_train_step(Shares *shares, const Batch *batch, double lr) {
     if (batch->count % shares->count != 0)
         return status_fail(STATUS_BAD_INPUT, "a batch of %d images in %d shares", batch->count,
                            shares->count);
-    shares->sum.next = 0;
-    TRY(each_statistic(shares, read_param, shares->start));
-    for (int i = 0; i < shares->count; i++)
-        TRY(compute_share(shares, batch, i));
-    return take_step(shares, tree_sum_total(&shares->sum), lr);
+    TRY(state_values_read_statistics(&shares->values, shares->start));
+    TRY(tell_step(shares, batch, lr));
+    return step(shares, batch, lr, STATUS_OK);
+}
+
+Status shares_follow(Shares *shares, const Dataset *data, const void *bytes, size_t size,
+                     Status so_far) {
+    StepOrder order;
+    size_t statistics = shares->net->statistic_count * sizeof *shares->start;
+    memcpy(&order, bytes, sizeof order);
+    if (so_far == STATUS_OK &&
+        size != sizeof order + statistics + (size_t)order.count * sizeof(Sample))
+        so_far = status_fail(STATUS_BAD_INPUT, "a step's order of %zu bytes", size);
+    const char *next = (const char *)bytes + sizeof order;
+    memcpy(shares->start, next, so_far == STATUS_OK ? statistics : 0);
+    Batch batch = {.data = data,
+                   .samples = (const Sample *)(next + statistics), /* whole doubles before it */
+                   .count = order.count,
+                   .divisor = order.divisor,
+                   .step = order.step};
+    return step(shares, &batch, order.lr, so_far);
 }
 
 void shares_metrics(Shares *shares, Metrics *metrics) {
     *metrics = shares->metrics;
     shares->metrics = (Metrics){0};
+}
+
+/* ---- the State ---- */
+
+/* Doubles of a State: its count of updates, values, statistics, momenta, Adam's second moments. */
+static size_t state_length(const Shares *shares) {
+    bool adam = shares->train->state->optimizer.kind == OPTIMIZER_ADAM;
+    return 1 + shares->net->statistic_count + shares->net->learned_count * (adam ? 3 : 2);
+}
+
+typedef Status Transfer(StateValues *values, Section section, double *learned);
+
+static Status put(StateValues *values, Section section, double *learned) {
+    return state_values_write(values, section, learned);
+}
+
+static Status each_section(Shares *shares, Transfer *transfer, double *at) {
+    static const Section sections[] = {SECTION_VALUE, SECTION_MOMENTUM, SECTION_SQUARE};
+    int count = shares->train->state->optimizer.kind == OPTIMIZER_ADAM ? 3 : 2;
+    for (int i = 0; i < count; i++)
+        TRY(transfer(&shares->values, sections[i], at + (size_t)i * shares->net->learned_count));
+    return STATUS_OK;
+}
+
+Status shares_hand_out(Shares *shares) {
+    size_t length = state_length(shares);
+    if (ranks_count() == 1)
+        return STATUS_OK;
+    double *all = calloc(length, sizeof *all);
+    if (!all)
+        return status_fail(STATUS_NO_MEMORY, "no memory to hand out a State");
+    Status status = STATUS_OK;
+    all[0] = (double)shares->train->state->updates;
+    CHECK(state_values_read_statistics(&shares->values, all + 1));
+    CHECK(each_section(shares, state_values_read, all + 1 + shares->net->statistic_count));
+    ranks_tell(ORDER_STATE, all, length * sizeof *all);
+    status = ranks_agree(STATUS_OK);
+out:
+    free(all);
+    return status;
+}
+
+static Status take_state(Shares *shares, const void *bytes, size_t size) {
+    double *all = (double *)bytes;
+    if (size != state_length(shares) * sizeof *all)
+        return status_fail(STATUS_BAD_INPUT, "a State of %zu bytes, not %zu", size,
+                           state_length(shares) * sizeof *all);
+    shares->train->state->updates = (int64_t)all[0];
+    TRY(state_values_write_statistics(&shares->values, all + 1));
+    return each_section(shares, put, all + 1 + shares->net->statistic_count);
+}
+
+Status shares_take_state(Shares *shares, const void *bytes, size_t size, Status so_far) {
+    return ranks_agree(so_far == STATUS_OK ? take_state(shares, bytes, size) : so_far);
 }

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "harness/base/clock.h"
+#include "harness/train/compile.h"
 #include "harness/train/evaluate.h"
 #include "harness/train/image_data.h"
 #include "harness/train/sampler.h"
-#include "harness/train/shares.h"
 
 /* Iterations between two progress reports, and the most that are done before the metrics are read:
  * a loss that is not finite is seen after so many, though it is counted where it was. */
@@ -53,23 +53,11 @@ static double mean_loss(const Metrics *m) {
 
 /* ---- set-up ---- */
 
-static Status compile(Run *run, Mode mode, int batch, int bn_group, Program **program) {
-    ProgramSpec spec = {.mode = mode,
-                        .max_batch = batch,
-                        .precision = run->spec->precision,
-                        .conv = run->spec->conv,
-                        .bn_group = bn_group,
-                        .seed = run->spec->seed};
-    return program_compile(run->state, &spec, program);
-}
-
 static Status compile_all(Run *run) {
     static const Mode modes[] = {MODE_EVAL, MODE_EVAL_BATCH, MODE_EVAL_BATCH_UPDATE, MODE_EVAL};
     const TrainSpec *spec = run->spec;
-    int shares = spec->shares > 1 ? spec->shares : 1;
-    TRY(compile(run, MODE_TRAIN, spec->batch / shares, spec->bn_group, &run->train));
-    TRY(compile(run, modes[spec->bn_eval], spec->batch, 0, &run->eval));
-    return shares > 1 ? shares_create(run->train, shares, &run->shares) : STATUS_OK;
+    TRY(train_compile_steps(spec, run->state, &run->train, &run->shares));
+    return train_compile(spec, run->state, modes[spec->bn_eval], spec->batch, 0, &run->eval);
 }
 
 /* As the evaluations, but never updating the statistics. */
@@ -164,7 +152,9 @@ static Status set_up(Run *run, Backend *backend) {
         TRY(watch_layers(run));
     if (run->hooks->compiled)
         TRY(run->hooks->compiled(run->hooks->context, run->train));
-    return run->hooks->resume ? resume(run) : STATUS_OK;
+    if (run->hooks->resume)
+        TRY(resume(run));
+    return run->shares ? shares_hand_out(run->shares) : STATUS_OK;
 }
 
 static void tear_down(Run *run) {
@@ -187,7 +177,8 @@ static void tear_down(Run *run) {
 static Status recalibrate(Run *run) {
     Evaluation ignored;
     int whole = run->clean_count / run->spec->batch * run->spec->batch;
-    TRY(compile(run, MODE_RECALIBRATE, run->spec->batch, 0, &run->recalibrate));
+    TRY(train_compile(run->spec, run->state, MODE_RECALIBRATE, run->spec->batch, 0,
+                      &run->recalibrate));
     Status status = evaluate(run->recalibrate, run->train_data.data, run->clean,
                              whole ? whole : run->clean_count, &ignored);
     program_destroy(run->recalibrate);
