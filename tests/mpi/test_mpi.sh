@@ -8,7 +8,7 @@ if [ "$mpirun" = none ]; then
     echo "skipped: built without MPI (libopenmpi-dev, openmpi-bin)"
     exit 77
 fi
-if ! "$mpirun" --version 2> /dev/null | grep -q 'Open MPI'; then
+if ! "$mpirun" --version 2> /dev/null | grep -Eq 'Open MPI|OpenRTE'; then
     echo "skipped: $mpirun is not Open MPI's, whose options this test uses (openmpi-bin)"
     exit 77
 fi
