@@ -8,10 +8,11 @@
  *   backward   g(l), y(l) --apply--> dy(l), times x --> dw;  convolve --> dx, + shortcut's
  * gradient, mask --> g(l-1), sums of g(l-1)
  *
- * x inside a block is made again in the backward instead of being stored: a pass of arithmetic
- * less costly than writing and reading it. Blocks' outputs, which a shortcut reads too, are kept.
- * Source of the idea: Jung, Jung, Ahn and Kim, "Restructuring Batch Normalization to Accelerate
- * CNN Training", MLSys 2019 (fission of a batch norm into the convolutions around it).
+ * x inside a block is made again in the backward instead of being stored: a pass of arithmetic is
+ * less costly than writing and reading it. Of the blocks' outputs, which a shortcut reads too,
+ * every second one is kept; the others are made again from the one before them. Source of the idea:
+ * Jung, Jung, Ahn and Kim, "Restructuring Batch Normalization to Accelerate CNN Training", MLSys
+ * 2019 (fission of a batch norm into the convolutions around it).
  *
  * Which loops a convolution takes over is decided here from the graph alone; a loop whose
  * neighbour is no such convolution stays a step of its own (batch_norm.c). */
@@ -29,10 +30,11 @@ typedef struct Chunk {
     int y;
     bool normalises; /* `behind`, whose shortcut is: */
     int y_skip;
-    int again;         /* backward: x as stored; NONE: made again from `x` */
+    bool remakes;      /* `kept` lives in the forward only */
+    int again;         /* backward: x as stored; NONE: made again from `x` and `skip` */
     int g, dx;         /* gradients: of y (behind->applied: of behind's output), of x */
     bool reduces;      /* dx becomes source's masked gradient, with these three: */
-    int other, output; /* the other part of its gradient; its output, for the mask */
+    int other, output; /* the other part of its gradient; its output, for the mask, if stored */
 } Chunk;
 
 /* Whether the convolution node runs by chunks. */

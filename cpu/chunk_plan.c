@@ -47,6 +47,12 @@ static bool keeps(const CpuProgram *program, const FusedGroup *group) {
            (program->trains && group->add >= 0);
 }
 
+/* Can the backward make it again? A shortcut must then be there. */
+static bool remakes(const CpuProgram *program, const FusedGroup *group) {
+    return program->trains && !program->plan[group->last].tapped &&
+           (group->skip < 0 || !program->plan[group->skip].remade);
+}
+
 void chunk_claim_forward(const CpuProgram *program, BatchNorm *bn) {
     bn->counted = bn->planes >= 0 && producer_of(program, &bn->group) >= 0;
     bn->normalised = reader_of(program, &bn->group) >= 0;
@@ -92,6 +98,7 @@ static void plan_source(CpuProgram *program, Chunk *chunk, int node) {
         chunk->skip = plan_read(program, group->skip);
     if (keeps(program, group))
         chunk->kept = plan_value(program, input);
+    chunk->remakes = program->plan[input].remade = chunk->kept >= 0 && remakes(program, group);
 }
 
 static void plan_behind(CpuProgram *program, Chunk *chunk, int node) {
@@ -130,7 +137,8 @@ static void plan_reduce(CpuProgram *program, Chunk *chunk, int input) {
     Gradient *gradient = &program->plan[input].gradient;
     chunk->reduces = bn->reduced = true;
     chunk->other = plan_gradient(program, input);
-    chunk->output = bn_mask(&bn->group) == BN_MASK_OUTPUT ? program->plan[input].value : NONE;
+    bool stored = bn_mask(&bn->group) == BN_MASK_OUTPUT && !chunk->remakes;
+    chunk->output = stored ? program->plan[input].value : NONE;
     chunk->dx = plan_overwritable(program, chunk->other)
                     ? chunk->other
                     : plan_activation(program, shape_of(program, input));
@@ -152,7 +160,7 @@ Status chunk_plan_backward(CpuProgram *program, int node) {
     Chunk *chunk = &conv->chunk;
     int input = node_of(program, node)->inputs[0];
     bool applies = chunk->behind && chunk->behind->applied;
-    chunk->again = chunk->source ? chunk->kept : chunk->x;
+    chunk->again = !chunk->source ? chunk->x : chunk->remakes ? NONE : chunk->kept;
     chunk->g = plan_gradient(program, node);
     if (applies)
         program->buffers[chunk->g].readers--;

@@ -89,7 +89,8 @@ static void interleave_image(float *to, const Frame *frame, const float *from, S
 }
 
 /* x of the chunk, made by the source where it is not stored (`stored`: a buffer or NONE). */
-static void fill_x(const Phase *phase, float *room, int stored, int kept, int first, int images) {
+static void fill_x(const Phase *phase, float *room, int stored, float *kept, int first,
+                   int images) {
     const Chunk *chunk = phase->chunk;
     size_t image = phase->x_image;
     const Frame *frame = &phase->engine->x;
@@ -104,7 +105,7 @@ static void fill_x(const Phase *phase, float *room, int stored, int kept, int fi
             batch_norm_normalise_image(phase->program, chunk->source, to, frame->row, frame->plane,
                                        image_at(phase, chunk->x, image, n),
                                        image_at(phase, chunk->skip, image, n),
-                                       image_at(phase, kept, image, n), n);
+                                       kept ? kept + (size_t)(n - first) * image : NULL, n);
     }
 }
 
@@ -165,7 +166,8 @@ static void forward_chunk(const Phase *phase, const Room *room, Range now, Range
     ask(&prefetch, phase, chunk->skip, phase->x_image, next, false);
     ask(&prefetch, phase, chunk->kept, phase->x_image, next, true);
     ask(&prefetch, phase, chunk->y, phase->y_image, next, true);
-    fill_x(phase, room->x, chunk->source ? NONE : chunk->x, chunk->kept, now.first, now.images);
+    fill_x(phase, room->x, chunk->source ? NONE : chunk->x,
+           image_at(phase, chunk->kept, phase->x_image, now.first), now.first, now.images);
     phase->engine->ops->forward(phase->engine, phase->program->cpu->kernels, room,
                                 image_at(phase, chunk->y, phase->y_image, now.first), now.images,
                                 &prefetch);
@@ -209,9 +211,17 @@ static void add_bias_gradient(const Phase *phase, float *db, const float *room, 
     }
 }
 
+/* Where x is made again for the mask of its ReLU; NULL: the mask needs it not, or it is stored. */
+static float *remade_output(const Phase *phase, const Room *room) {
+    const Chunk *chunk = phase->chunk;
+    bool wanted = chunk->reduces && bn_mask(&chunk->source->group) == BN_MASK_OUTPUT;
+    return wanted && chunk->output < 0 ? room->z : NULL;
+}
+
 static void data_gradient(const Phase *phase, const Room *room, Range now, Prefetch *prefetch) {
     const Chunk *chunk = phase->chunk;
     size_t image = phase->x_image;
+    const float *remade = remade_output(phase, room);
     float *to = chunk->reduces ? room->dx : image_at(phase, chunk->dx, image, now.first);
     phase->engine->ops->data(phase->engine, phase->program->cpu->kernels, room, to, now.images,
                              prefetch);
@@ -220,7 +230,8 @@ static void data_gradient(const Phase *phase, const Room *room, Range now, Prefe
         BnPlane planes = {.g1 = room->dx + (size_t)i * image,
                           .g2 = image_at(phase, chunk->other, image, n),
                           .x = image_at(phase, chunk->x, image, n),
-                          .y = image_at(phase, chunk->output, image, n),
+                          .y = remade ? remade + (size_t)i * image
+                                      : image_at(phase, chunk->output, image, n),
                           .masked = image_at(phase, chunk->dx, image, n),
                           .pixels = chunk->source->pixels,
                           .mask = bn_mask(&chunk->source->group)};
@@ -234,7 +245,7 @@ static Prefetch ask_reduce(const Phase *phase, Range now) {
     Prefetch prefetch = {.ranges = 0};
     if (chunk->reduces && chunk->again >= 0)
         ask(&prefetch, phase, chunk->x, phase->x_image, now, false);
-    if (chunk->output != chunk->again)
+    if (chunk->output >= 0 && chunk->output != chunk->again)
         ask(&prefetch, phase, chunk->output, phase->x_image, now, false);
     if (chunk->other != chunk->dx)
         ask(&prefetch, phase, chunk->other, phase->x_image, now, false);
@@ -247,6 +258,8 @@ static Prefetch ask_fill(const Phase *phase, Range next) {
     const Chunk *chunk = phase->chunk;
     Prefetch prefetch = {.ranges = 0};
     ask(&prefetch, phase, chunk->again >= 0 ? chunk->again : chunk->x, phase->x_image, next, false);
+    if (chunk->again < 0)
+        ask(&prefetch, phase, chunk->skip, phase->x_image, next, false);
     ask(&prefetch, phase, chunk->g, phase->y_image, next, false);
     if (chunk->behind && chunk->behind->applied)
         ask(&prefetch, phase, chunk->y, phase->y_image, next, false);
@@ -259,7 +272,7 @@ static void backward_chunk(const Phase *phase, const Room *room, float *sums, Ra
     const Engine *engine = phase->engine;
     bool data = phase->chunk->dx >= 0;
     Prefetch reduce = ask_reduce(phase, now), fill = ask_fill(phase, next);
-    fill_x(phase, room->x, phase->chunk->again, NONE, now.first, now.images);
+    fill_x(phase, room->x, phase->chunk->again, remade_output(phase, room), now.first, now.images);
     fill_dy(phase, room->dy, now.first, now.images);
     engine->ops->accumulate(engine, phase->program->cpu->kernels, room, sums, now.images, starts,
                             data ? &reduce : &fill);

@@ -65,6 +65,7 @@ typedef struct NodePlan {
     int value;        /* buffer of the output; -1: never stored */
     int index;        /* max-pool: buffer of the winners; -1 */
     int first_reader; /* of all nodes that read this one; -1 */
+    bool remade;      /* the value lives only in the forward; the backward makes it again */
     int begins;       /* the group that begins with this batch norm; -1 */
     bool tapped;
     bool tapped_gradient;

@@ -46,7 +46,7 @@ static size_t rounded(size_t floats) {
 
 static size_t room_floats(const Engine *e) {
     return rounded((size_t)e->chunk * e->x.image) + rounded((size_t)e->chunk * e->dy.image) +
-           rounded((size_t)e->chunk * e->dx_image) + rounded(e->work_floats);
+           2 * rounded((size_t)e->chunk * e->dx_image) + rounded(e->work_floats);
 }
 
 static size_t piece_floats(const Engine *e) {
@@ -63,9 +63,9 @@ Room engine_room(const CpuProgram *program, const Engine *e) {
     size_t dy = rounded((size_t)e->chunk * e->dy.image);
     float *at = (float *)program->scratch + (size_t)omp_get_thread_num() * room_floats(e);
     memset(at, 0, (x + dy) * sizeof *at);
-    Room room = {at, at + x, at + x + dy, NULL};
-    room.work = room.dx + rounded((size_t)e->chunk * e->dx_image);
-    return room;
+    size_t dense = rounded((size_t)e->chunk * e->dx_image);
+    float *dx = at + x + dy;
+    return (Room){at, at + x, dx, dx + dense, dx + 2 * dense};
 }
 
 float *engine_piece(const CpuProgram *program, const Engine *e, int piece) {

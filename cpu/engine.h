@@ -19,7 +19,7 @@ typedef struct Frame {
 /* One thread's scratch, cut up. */
 typedef struct Room {
     float *x, *dy; /* the chunk's images in their frames */
-    float *dx;     /* as they come out, without frames */
+    float *dx, *z; /* without frames: dx as it comes out; x where it was made again */
     float *work;   /* the engine's */
 } Room;
 
