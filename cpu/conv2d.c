@@ -76,6 +76,8 @@ out:
 }
 
 static Status renew_weights(CpuProgram *program, const Conv *conv, ConvPrim *prim) {
+    if (prim->lender)
+        return renew_weights(program, conv, prim->lender);
     if (prim->version == program->state->version)
         return STATUS_OK;
     TRY(run_reorder(program, conv, prim, padded_weights(conv, program->state), false));

@@ -34,16 +34,18 @@ typedef struct ConvArgs {
 } ConvArgs;
 
 /* One direction for one count of images. */
-typedef struct ConvPrim {
+typedef struct ConvPrim ConvPrim;
+struct ConvPrim {
     dnnl_primitive_t primitive, reorder; /* reorder: weights from or (CONV_WEIGHTS) to oihw */
     dnnl_memory_t weight, plain;         /* of the reorder: as the primitive wants, and oihw */
     size_t weight_floats;
-    float *weight_values; /* not for CONV_WEIGHTS: there each piece has its own, in scratch */
+    float *weight_values;    /* not for CONV_WEIGHTS: there each piece has its own, in scratch */
+    struct ConvPrim *lender; /* whose weight_values these are, in the same format; NULL: own */
     size_t scratch_bytes;
     int pieces, images; /* pieces of so many images each */
     ConvArgs args[CONV_PIECES];
     int64_t version; /* of the state that weight_values were made from */
-} ConvPrim;
+};
 
 typedef struct ConvSet {
     int count; /* images; 0: nothing here yet */

@@ -125,6 +125,17 @@ out:
     return status;
 }
 
+/* Has the full batch's primitive its weights in the same format? Then a short batch's borrows them.
+ */
+static bool lends(const Conv *conv, ConvKind kind, const ConvPrim *prim,
+                  const dnnl_memory_desc_t *weight) {
+    const ConvPrim *full = &conv->full.prim[kind];
+    const dnnl_memory_desc_t *its;
+    return kind != CONV_WEIGHTS && full != prim && full->weight &&
+           dnnl_memory_get_memory_desc(full->weight, &its) == dnnl_success &&
+           dnnl_memory_desc_equal(its, weight);
+}
+
 static Status prim_create(const Conv *conv, CpuBackend *cpu, const ConvMd *md, ConvKind kind,
                           const_dnnl_primitive_desc_t pd, ConvPrim *prim) {
     Status status = STATUS_OK;
@@ -134,7 +145,10 @@ static Status prim_create(const Conv *conv, CpuBackend *cpu, const ConvMd *md, C
         dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     prim->scratch_bytes = dnnl_memory_desc_get_size(scratch);
     prim->weight_floats = dnnl_memory_desc_get_size(weight) / sizeof(float);
-    prim->weight_values = cpu_floats(kind == CONV_WEIGHTS ? 0 : prim->weight_floats);
+    if (lends(conv, kind, prim, weight))
+        prim->lender = (ConvPrim *)&conv->full.prim[kind];
+    prim->weight_values = prim->lender ? prim->lender->weight_values
+                                       : cpu_floats(kind == CONV_WEIGHTS ? 0 : prim->weight_floats);
     if (!prim->weight_values)
         return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
     DNNL_CHECK(dnnl_memory_create(&prim->weight, weight, cpu->engine, prim->weight_values),
@@ -232,7 +246,8 @@ static void prim_destroy(ConvPrim *prim) {
         dnnl_primitive_destroy(prim->primitive);
     if (prim->reorder)
         dnnl_primitive_destroy(prim->reorder);
-    free(prim->weight_values);
+    if (!prim->lender)
+        free(prim->weight_values);
 }
 
 void conv_set_destroy(ConvSet *set) {

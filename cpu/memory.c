@@ -10,7 +10,7 @@ static int64_t floats(size_t count) {
 static int64_t set_weights(const Conv *conv, const ConvSet *set) {
     int64_t bytes = 0;
     for (int kind = CONV_FORWARD; set->count && kind <= CONV_DATA; kind++)
-        if (conv->wanted[kind])
+        if (conv->wanted[kind] && !set->prim[kind].lender)
             bytes += floats(set->prim[kind].weight_floats);
     return bytes;
 }

@@ -205,11 +205,10 @@ static void threads_do_not_matter(void **state) {
 }
 
 /* A short batch on a long program, and weights that change between. */
-static void short_batches_and_new_weights(void **state) {
-    (void)state;
+static void compare_short_batches(ConvAlgorithm conv) {
     Run fast, slow;
     const Size size = {19, 64, 8, 8, 64, false, 3, 1, 1};
-    run_open(&fast, "cpu", 2, &size, CONV_ALGORITHM_WINOGRAD);
+    run_open(&fast, "cpu", 2, &size, conv);
     run_open(&slow, "ref", 1, &size, CONV_ALGORITHM_DIRECT);
     for (int step = 0; step < 2; step++) {
         OK(state_update(fast.rig.state, 0.01));
@@ -224,6 +223,12 @@ static void short_batches_and_new_weights(void **state) {
     }
     run_close(&fast);
     run_close(&slow);
+}
+
+static void short_batches_and_new_weights(void **state) {
+    (void)state;
+    compare_short_batches(CONV_ALGORITHM_WINOGRAD);
+    compare_short_batches(CONV_ALGORITHM_DIRECT);
 }
 
 static void others_refuse(void **state) {
