@@ -1,5 +1,6 @@
-# cmake -DHARNESS=... -DPUBLISHED=folder -DWORK=folder -P check_published.cmake: the tables beside
-# published CSV files are those that the program makes of them, byte for byte.
+# cmake -DHARNESS=... -DROOT=project -DPUBLISHED=folder -DWORK=folder -P check_published.cmake: the
+# tables beside published CSV files are those that the program makes of them, byte for byte, and so are
+# those in README.md of the project and of the folder. No file is above 5 MB.
 file(REMOVE_RECURSE "${WORK}")
 file(COPY "${PUBLISHED}/runs.csv" "${PUBLISHED}/curves.csv" DESTINATION "${WORK}")
 if(EXISTS "${PUBLISHED}/layers.csv")
@@ -13,10 +14,42 @@ if(EXISTS "${PUBLISHED}/verdict.csv") # what was expected and claimed stands bes
     execute_process(COMMAND "${HARNESS}" verdict "${WORK}" COMMAND_ERROR_IS_FATAL ANY)
     list(APPEND tables verdict.csv selection_bias.csv)
 endif()
+get_filename_component(name "${PUBLISHED}" NAME)
+set(marker "<!-- results/published/${name}/summary.md -->\n")
+if(EXISTS "${PUBLISHED}/plan.csv")
+    file(COPY "${PUBLISHED}/plan.csv" DESTINATION "${WORK}")
+endif()
+if(EXISTS "${PUBLISHED}/summary.md") # made by results/publish.sh
+    execute_process(COMMAND sh "${ROOT}/results/summary.sh" "${WORK}" "${name}"
+                    OUTPUT_FILE "${WORK}/summary.md" COMMAND_ERROR_IS_FATAL ANY)
+    list(APPEND tables summary.md)
+endif()
 foreach(table ${tables})
     file(READ "${PUBLISHED}/${table}" want)
     file(READ "${WORK}/${table}" got)
     if(NOT got STREQUAL want)
         message(FATAL_ERROR "${PUBLISHED}/${table} is not what its CSV files give: see ${WORK}/${table}")
+    endif()
+endforeach()
+
+# What stands between the marker and the next end is the summary.
+foreach(readme "${ROOT}/README.md" "${PUBLISHED}/README.md")
+    file(READ "${readme}" text)
+    string(FIND "${text}" "${marker}" marked)
+    if(marked EQUAL -1)
+        continue()
+    endif()
+    file(READ "${PUBLISHED}/summary.md" summary)
+    string(FIND "${text}" "${marker}${summary}<!-- end -->\n" whole)
+    if(NOT whole EQUAL marked)
+        message(FATAL_ERROR "${readme} does not have ${PUBLISHED}/summary.md: results/publish.sh mends it")
+    endif()
+endforeach()
+
+file(GLOB_RECURSE files "${PUBLISHED}/*")
+foreach(file ${files})
+    file(SIZE "${file}" bytes)
+    if(bytes GREATER 5242880)
+        message(FATAL_ERROR "${file} has ${bytes} bytes, more than 5 MB")
     endif()
 endforeach()
