@@ -8,6 +8,8 @@
 #include "harness/base/paths.h"
 
 /* The paper's learning rate drops at 32,000 and 48,000 iterations. */
+#define PAPER_SCHEDULE "32000:0.1 48000:0.01"
+#define PAPER_IMAGES   50000
 static const double stages[FIG6_STAGES][2] = {{0, 32000}, {32000, 48000}, {48000, 64000}};
 
 Status fig6_open(CsvTable *fig6) {
@@ -24,6 +26,22 @@ static int row_of_cell(const Results *results, const Cell *cell) {
     return results->runs[i].row;
 }
 
+/* How far a run's learning rate is the paper's: to the first drop of either. Files without the
+ * column are taken for the paper's protocol. */
+static double shared_iterations(const Results *results, int row) {
+    const char *schedule = run_text(results, row, "schedule");
+    double batch = strtod(run_text(results, row, "batch"), NULL);
+    char *end;
+    if (!*schedule || strcmp(schedule, PAPER_SCHEDULE) == 0)
+        return INFINITY;
+    double first = strtod(schedule, &end);
+    if (end == schedule) /* none */
+        first = INFINITY;
+    else if (*end == 'e')
+        first = batch > 0 ? first * PAPER_IMAGES / batch : 0;
+    return fmin(first, stages[0][1]);
+}
+
 Status fig6_curve(const CsvTable *fig6, const Results *results, const Cell *cell,
                   PaperCurve *curve) {
     size_t rows = (size_t)fig6->rows + 1;
@@ -33,6 +51,7 @@ Status fig6_curve(const CsvTable *fig6, const Results *results, const Cell *cell
         return status_fail(STATUS_NO_MEMORY, "no memory for the paper's curves");
     curve->test = curve->iterations + rows;
     curve->train = curve->test + rows;
+    double shared = shared_iterations(results, row);
     for (int r = 0; reference_is_fig6_net(results, row) && r < fig6->rows; r++) {
         double depth, values[3];
         Status status = cell_number(fig6, r, "depth", true, &depth);
@@ -46,7 +65,7 @@ Status fig6_curve(const CsvTable *fig6, const Results *results, const Cell *cell
             fig6_free(curve);
             return status;
         }
-        if (depth != cell->depth ||
+        if (depth != cell->depth || values[0] > shared ||
             strcmp(csv_get(fig6, r, "family"), run_text(results, row, "family")) != 0)
             continue;
         curve->iterations[curve->count] = values[0];

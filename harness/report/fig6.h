@@ -15,7 +15,8 @@ typedef struct PaperCurve {
 
 /* Opens the project's own copy. */
 Status fig6_open(CsvTable *fig6);
-/* The curve of a cell's net; count 0: the figure has none. fig6_free() it. */
+/* The curve of a cell's net, as far as the cell's learning rate drops with the paper's: of a
+ * shorter schedule to its first drop. count 0: the figure has none. fig6_free() it. */
 Status fig6_curve(const CsvTable *fig6, const Results *results, const Cell *cell,
                   PaperCurve *curve);
 void fig6_free(PaperCurve *curve);

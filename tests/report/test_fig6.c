@@ -29,17 +29,19 @@ static void has(const char *text, const char *part) {
 }
 
 /* Two seeds of plain 20 that lie 0.5 and 1.5 above the paper's points, and one that diverged far
- * off; `dataset` is the paper's or another. */
-static const char *folder_above(const char *name, const char *dataset) {
+ * off; `dataset` is the paper's or another; `schedule` "" leaves the column out. */
+static const char *folder_with(const char *name, const char *dataset, const char *schedule) {
     static const double above[] = {0.5, 1.5, 50};
     char *runs = NULL, *curves = NULL;
     size_t size;
     CsvTable fig6;
     assert_int_equal(csv_read(fig6_path, &fig6), STATUS_OK);
     FILE *r = open_memstream(&runs, &size), *c = open_memstream(&curves, &size);
-    fputs(RUNS_HEADER, r);
+    fprintf(r, "%s%s", *schedule ? "schedule," : "", RUNS_HEADER);
     fputs(CURVES_HEADER, c);
     for (int seed = 0; seed < 3; seed++) {
+        if (*schedule)
+            fprintf(r, "%s,", schedule);
         fprintf(r, "resnet_cifar,plain,20,A,16,%s,128,64000,0.1,none,%d,k%d,%s,,%s,269722,9\n",
                 dataset, seed, seed, seed == 2 ? "diverged" : "done", seed == 2 ? ",," : "2,2,10");
         for (int row = 0; row < fig6.rows; row++) {
@@ -60,6 +62,10 @@ static const char *folder_above(const char *name, const char *dataset) {
     if (report_write(folder) != STATUS_OK)
         fail_msg("%s", status_message());
     return folder;
+}
+
+static const char *folder_above(const char *name, const char *dataset) {
+    return folder_with(name, dataset, "");
 }
 
 static void distance_is_known(void **state) {
@@ -113,6 +119,40 @@ static void other_nets_have_no_paper(void **state) {
     free(script);
 }
 
+static double points_of(const char *folder, int *rows) {
+    char path[1024];
+    CsvTable table;
+    snprintf(path, sizeof path, "%s/fig6_distance.csv", folder);
+    assert_int_equal(csv_read(path, &table), STATUS_OK);
+    double points = strtod(csv_get(&table, 0, "points"), NULL);
+    *rows = table.rows;
+    csv_table_free(&table);
+    return points;
+}
+
+/* Of a schedule that drops at 8,000 iterations, only what is before is compared: 4,000 to 8,000. */
+static void a_shorter_schedule_is_compared_to_its_drop(void **state) {
+    (void)state;
+    static const struct {
+        const char *schedule;
+        double points;
+        int rows;
+    } cases[] = {{"8000:0.1 12000:0.01", 5, 1},
+                 {"20.48e:0.1", 5, 1}, /* 20.48 epochs of 50,000 images by 128 are 8,000 steps */
+                 {"none", 29, 1},
+                 {"40000:0.1", 29, 1},
+                 {"32000:0.1 48000:0.01", 29, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char name[32];
+        int rows;
+        snprintf(name, sizeof name, "schedule%zu", i);
+        const char *folder = folder_with(name, "cifar10", cases[i].schedule);
+        double points = points_of(folder, &rows);
+        if (points != cases[i].points || rows != cases[i].rows)
+            fail_msg("%s: %g points, %d rows", cases[i].schedule, points, rows);
+    }
+}
+
 /* By hand: mean 21.5, sd 1.802775638, n 3; the quantile of t is 2.91998558. */
 static void bars_are_intervals(void **state) {
     (void)state;
@@ -158,9 +198,13 @@ static void shortcuts_side_by_side(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(distance_is_known),        cmocka_unit_test(the_paper_stands_behind),
-        cmocka_unit_test(other_nets_have_no_paper), cmocka_unit_test(bars_are_intervals),
-        cmocka_unit_test(energy_has_a_panel),       cmocka_unit_test(shortcuts_side_by_side),
+        cmocka_unit_test(distance_is_known),
+        cmocka_unit_test(the_paper_stands_behind),
+        cmocka_unit_test(other_nets_have_no_paper),
+        cmocka_unit_test(a_shorter_schedule_is_compared_to_its_drop),
+        cmocka_unit_test(bars_are_intervals),
+        cmocka_unit_test(energy_has_a_panel),
+        cmocka_unit_test(shortcuts_side_by_side),
     };
     if (argc != 2)
         return 1;
