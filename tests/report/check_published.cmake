@@ -8,6 +8,11 @@ if(EXISTS "${PUBLISHED}/layers.csv")
 endif()
 execute_process(COMMAND "${HARNESS}" plot "${WORK}" COMMAND_ERROR_IS_FATAL ANY)
 set(tables table.md table.csv)
+foreach(table shortcuts.md claims.md claims.csv fig6_distance.csv) # those that the runs have
+    if(EXISTS "${PUBLISHED}/${table}" OR EXISTS "${WORK}/${table}")
+        list(APPEND tables ${table})
+    endif()
+endforeach()
 if(EXISTS "${PUBLISHED}/verdict.csv") # what was expected and claimed stands beside it
     file(GLOB claims "${PUBLISHED}/*.claims.csv" "${PUBLISHED}/expectations.csv")
     file(COPY ${claims} DESTINATION "${WORK}")
