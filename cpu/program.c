@@ -57,17 +57,23 @@ static const CpuOp *op_of(const CpuProgram *program, int node) {
     return program->use[node].group >= 0 ? &cpu_batch_norm : ops[node_of(program, node)->op];
 }
 
+/* When all are planned: a batch norm's value may be planned by the convolution that reads it. */
+static void pin_taps(CpuProgram *program) {
+    for (int i = 0; i < program->net->node_count; i++)
+        if (program->plan[i].tapped) {
+            plan_pin(program, i == 0 ? program->input : program->plan[i].value);
+            plan_pin(program, program->plan[i].index);
+        }
+}
+
 static Status plan_forward(CpuProgram *program) {
     for (int i = 0; i < program->net->node_count; i++) {
         if (program->use[i].covered)
             continue;
         TRY(op_of(program, i)->plan_forward(program, i));
         TRY(program->status);
-        if (program->plan[i].tapped) {
-            plan_pin(program, i == 0 ? program->input : program->plan[i].value);
-            plan_pin(program, program->plan[i].index);
-        }
     }
+    pin_taps(program);
     program->forward_steps = program->step_count;
     return STATUS_OK;
 }

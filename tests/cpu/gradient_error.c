@@ -1,0 +1,130 @@
+#include "tests/cpu/gradient_error.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CIFAR(layers) .model = "resnet_cifar", .depth = layers, .input = {3, 16, 16}, .classes = 10
+
+const GradientNet gradient_nets[GRADIENT_NETS] = {
+    {"resnet20", {CIFAR(20), .family = FAMILY_RESNET}},
+    {"plain32", {CIFAR(32), .family = FAMILY_PLAIN}},
+};
+
+static const float shift = 9; /* make_fp32_errors.py */
+
+void gradient_open(Rig *rig, const char *backend, const GradientNet *which) {
+    Net *net;
+    OK(model_build(&which->spec, &net));
+    rig_open(rig, backend, 2, net, GRADIENT_BATCH, NULL);
+}
+
+void gradient_move_apart(Rig *rig) {
+    for (int id = 0; id < rig->net->param_count; id++) {
+        const Param *p = &rig->net->params[id];
+        if (p->role != PARAM_BN_BIAS)
+            continue;
+        float *beta = rig_read(rig, SECTION_VALUE, id);
+        for (size_t c = 0; c < p->count; c++)
+            beta[c] += c % 3 ? shift : -shift;
+        OK(state_write(rig->state, SECTION_VALUE, id, beta));
+        free(beta);
+    }
+}
+
+Program *gradient_run(Rig *rig, ConvAlgorithm conv, const Tap *taps, int tap_count) {
+    ProgramSpec spec = {.mode = MODE_TRAIN,
+                        .max_batch = rig->batch,
+                        .precision = rig->backend->ops->native,
+                        .conv = conv,
+                        .taps = taps,
+                        .tap_count = tap_count};
+    Program *program;
+    OK(program_compile(rig->state, &spec, &program));
+    Batch batch = rig_batch(rig);
+    OK(program_forward(program, &batch));
+    OK(program_backward(program, NULL));
+    return program;
+}
+
+/* PyTorch's norm and relative error. */
+static const double *of_pytorch(const Golden *golden, const char *setting, const char *net,
+                                const char *parameter) {
+    char name[128];
+    snprintf(name, sizeof name, "%s/%s/%s", setting, net, parameter);
+    const GoldenTensor *found = golden_find(golden, name);
+    if (!found || found->count != 2)
+        fail_msg("no golden tensor '%s' of 2 values", name);
+    return found->values;
+}
+
+typedef struct Squares {
+    double wrong, all;
+} Squares;
+
+static Squares squares_of(const Rig *got, const Rig *want, int id) {
+    size_t count = want->net->params[id].count;
+    float *narrow = rig_read(got, SECTION_GRADIENT, id);
+    double *wide = malloc(count * sizeof *wide);
+    OK(state_read_wide(want->state, SECTION_GRADIENT, id, wide));
+    Squares sum = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        sum.wrong += (narrow[i] - wide[i]) * (narrow[i] - wide[i]);
+        sum.all += wide[i] * wide[i];
+    }
+    free(narrow);
+    free(wide);
+    return sum;
+}
+
+static void assert_same_norm(const char *name, double norm, double golden, double tolerance) {
+    if (!(fabs(norm - golden) <= tolerance * golden))
+        fail_msg("%s: the oracle's gradient has norm %.12g, PyTorch's %.12g", name, norm, golden);
+}
+
+GradientError gradient_error(const Golden *golden, const char *setting, const GradientNet *net,
+                             const Rig *got, const Rig *want) {
+    GradientError error = {0};
+    bool same_masks = strcmp(setting, "apart") == 0;
+    Squares whole = {0, 0};
+    double ours = 0, theirs = 0;
+    for (int id = 0; id < want->net->param_count; id++) {
+        const Param *p = &want->net->params[id];
+        if (param_is_statistic(p))
+            continue;
+        Squares sum = squares_of(got, want, id);
+        const double *pytorch = of_pytorch(golden, setting, net->name, p->name);
+        if (same_masks)
+            assert_same_norm(p->name, sqrt(sum.all), pytorch[0], 1e-9);
+        double relative = sqrt(sum.wrong / sum.all);
+        ours += relative * relative;
+        theirs += pytorch[1] * pytorch[1];
+        if (!(relative / pytorch[1] <= error.worst)) {
+            error.worst = relative / pytorch[1];
+            snprintf(error.name, sizeof error.name, "%s", p->name);
+        }
+        whole.wrong += sum.wrong;
+        whole.all += sum.all;
+    }
+    const double *pytorch = of_pytorch(golden, setting, net->name, "whole");
+    assert_same_norm("whole", sqrt(whole.all), pytorch[0], same_masks ? 1e-9 : 0.01);
+    error.whole = sqrt(whole.wrong / whole.all) / pytorch[1];
+    error.typical = sqrt(ours / theirs);
+    return error;
+}
+
+void gradient_assert(const GradientNet *net, ConvAlgorithm conv, const GradientError *error,
+                     const GradientLimits *limits) {
+    print_message("%s, %s: %.2f of PyTorch's error, typically %.2f, at worst %.2f (%s)\n",
+                  net->name, conv == CONV_ALGORITHM_WINOGRAD ? "Winograd" : "direct", error->whole,
+                  error->typical, error->worst, error->name);
+    assert_true(error->whole <= limits->whole);
+    assert_true(error->typical <= limits->typical);
+    assert_true(error->worst <= limits->worst);
+}
