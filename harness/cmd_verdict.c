@@ -1,9 +1,8 @@
 /* harness verdict: what a sweep has shown. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "harness/base/cli.h"
-#include "harness/sweep/values.h"
+#include "harness/judged_folders.h"
 #include "harness/verdict/verdict.h"
 
 static int help(void) {
@@ -47,35 +46,6 @@ static Status judge(const char *dir, Level level) {
     return status;
 }
 
-static bool share(const char *text, double low, double high, double *value) {
-    return value_real(text, value) && *value > low && *value < high;
-}
-
 int cmd_verdict(int argc, char **argv) {
-    static const struct option options[] = {{"alpha", required_argument, NULL, 'a'},
-                                            {"power", required_argument, NULL, 'p'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    Level level = LEVEL_DEFAULT;
-    int code;
-    opterr = 0;
-    while ((code = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (code == 'h')
-            return help();
-        if (code == '?' || code == ':')
-            return cli_bad_option(argc, argv, code);
-        if (code == 'a' && !share(optarg, 0, 0.5, &level.alpha))
-            return cli_usage("verdict", "--alpha '%s': expected a number between 0 and 0.5",
-                             optarg);
-        if (code == 'p' && !share(optarg, 0, 1, &level.power))
-            return cli_usage("verdict", "--power '%s': expected a number between 0 and 1", optarg);
-    }
-    if (optind == argc)
-        return cli_usage("verdict", "which folder? 'harness run' printed it");
-    for (int i = optind; i < argc; i++) {
-        Status status = judge(argv[i], level);
-        if (status != STATUS_OK)
-            return cli_fail(status);
-    }
-    return EXIT_DONE;
+    return judged_folders(argc, argv, help, judge);
 }

@@ -98,23 +98,6 @@ static double interpolate(const Run *run, double iteration, bool train) {
     return NAN;
 }
 
-/* The mean over the cell's finished runs. */
-static double ours_at(const Results *results, const Cell *cell, double iteration, bool train) {
-    double sum = 0;
-    int n = 0;
-    for (int r = 0; r < results->run_count; r++) {
-        const Run *run = &results->runs[r];
-        if (run->series != cell->series || run->depth != cell->depth || run->diverged)
-            continue;
-        double y = interpolate(run, iteration, train);
-        if (!isnan(y)) {
-            sum += y;
-            n++;
-        }
-    }
-    return n ? sum / n : NAN;
-}
-
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -140,7 +123,7 @@ Status fig6_distance(const CsvTable *fig6, const Results *results, const Cell *c
         distances[s] = (Distance){stages[s][0], stages[s][1], 0, NAN, NAN, NAN};
         for (int i = 0; i < curve.count; i++) {
             double x = curve.iterations[i], theirs = (train ? curve.train : curve.test)[i];
-            double y = ours_at(results, cell, x, train);
+            double y = cell_mean(results, cell, interpolate, x, train);
             if (!(x > stages[s][0] && x <= stages[s][1]) || isnan(y) || isnan(theirs))
                 continue;
             ours[n] = y;

@@ -118,33 +118,32 @@ static Status append_resource(FILE *script, const char *name) {
     return STATUS_OK;
 }
 
+typedef struct Script {
+    const char *name, *data;
+    size_t size;
+} Script;
+
+static Status put_script(FILE *file, void *context) {
+    const Script *script = context;
+    char resource[64];
+    snprintf(resource, sizeof resource, "plots/%s.gp", script->name);
+    fprintf(file,
+            "# Makes %s.svg; png: gnuplot -e \"format = 'png'\" %s.gp\n"
+            "name = '%s'\n",
+            script->name, script->name, script->name);
+    fwrite(script->data, 1, script->size, file);
+    TRY(append_resource(file, "plots/style.gp"));
+    return append_resource(file, resource);
+}
+
 Status figure_make(const char *dir, const char *name, const char *data, size_t size) {
-    char folder[PATH_MAX], resource[64], script_name[64], *text = NULL;
-    size_t length = 0;
-    Status status = STATUS_OK;
+    char folder[PATH_MAX], script_name[64];
+    Script script = {name, data, size};
     if (snprintf(folder, sizeof folder, "%s/figures", dir) >= (int)sizeof folder)
         return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %.60s...", dir);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return status_fail(STATUS_IO, "%s cannot be made: %s", folder, strerror(errno));
-    snprintf(resource, sizeof resource, "plots/%s.gp", name);
     snprintf(script_name, sizeof script_name, "%s.gp", name);
-    FILE *script = open_memstream(&text, &length);
-    if (!script)
-        return status_fail(STATUS_NO_MEMORY, "no memory for a figure");
-    fprintf(script,
-            "# Makes %s.svg; png: gnuplot -e \"format = 'png'\" %s.gp\n"
-            "name = '%s'\n",
-            name, name, name);
-    fwrite(data, 1, size, script);
-    status = append_resource(script, "plots/style.gp");
-    if (status == STATUS_OK)
-        status = append_resource(script, resource);
-    if (fclose(script) != 0 && status == STATUS_OK)
-        status = status_fail(STATUS_NO_MEMORY, "no memory for a figure");
-    if (status == STATUS_OK)
-        status = file_replace(folder, script_name, text, length);
-    free(text);
-    if (status == STATUS_OK)
-        status = gnuplot_render(folder, name);
-    return status;
+    TRY(file_replace(folder, script_name, put_script, &script));
+    return gnuplot_render(folder, name);
 }

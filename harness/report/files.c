@@ -5,23 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-Status file_replace(const char *dir, const char *name, const char *text, size_t length) {
-    char path[PATH_MAX], fresh[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path ||
-        snprintf(fresh, sizeof fresh, "%s/.%s.new", dir, name) >= (int)sizeof fresh)
+Status file_replace(const char *dir, const char *name, WriteFn *write, const void *context) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
         return status_fail(STATUS_BAD_INPUT, "the folder's name is too long: %.60s...", dir);
-    FILE *file = fopen(fresh, "w");
-    if (!file)
-        return status_fail(STATUS_IO, "%s cannot be written: %s", path, strerror(errno));
-    size_t written = fwrite(text, 1, length, file);
-    int closed = fclose(file);
-    if (written == length && closed == 0 && rename(fresh, path) == 0)
-        return STATUS_OK;
-    int error = errno;
-    unlink(fresh);
-    return status_fail(STATUS_IO, "%s cannot be written: %s", path, strerror(error));
+    return whole_file_write(path, write, (void *)context);
 }
 
 Status file_read(const char *path, char **text) {

@@ -2,12 +2,10 @@
 #ifndef HARNESS_REPORT_FILES_H
 #define HARNESS_REPORT_FILES_H
 
-#include <stddef.h>
+#include "harness/base/whole_file.h"
 
-#include "net/status.h"
-
-/* DIR/NAME gets the text, or stays as it was: written beside it, then renamed. */
-Status file_replace(const char *dir, const char *name, const char *text, size_t length);
+/* DIR/NAME gets what `write` writes, or stays as it was: whole_file_write(). */
+Status file_replace(const char *dir, const char *name, WriteFn *write, const void *context);
 /* The caller frees *text; it ends in a zero byte. */
 Status file_read(const char *path, char **text);
 

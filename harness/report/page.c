@@ -1,6 +1,5 @@
 #include "harness/report/page.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/version.h"
@@ -37,7 +36,8 @@ static void put_head(FILE *file, const char *name) {
     fprintf(file, "</h1>\n");
 }
 
-static Status put_page(FILE *file, const Page *page) {
+static Status put_page(FILE *file, void *context) {
+    const Page *page = context;
     char name[256];
     folder_name(page->dir, name, sizeof name);
     put_head(file, name);
@@ -51,21 +51,6 @@ static Status put_page(FILE *file, const Page *page) {
     return STATUS_OK;
 }
 
-static Status write_page(const Page *page) {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *memory = open_memstream(&text, &length);
-    if (!memory)
-        return status_fail(STATUS_NO_MEMORY, "no memory for a page");
-    Status status = put_page(memory, page);
-    if (fclose(memory) != 0 && status == STATUS_OK)
-        status = status_fail(STATUS_NO_MEMORY, "no memory for a page");
-    if (status == STATUS_OK)
-        status = file_replace(page->dir, "report.html", text, length);
-    free(text);
-    return status;
-}
-
 Status page_write(const char *dir, Level level, bool *figures) {
     Verdicts verdicts;
     Page page = {.dir = dir, .verdicts = &verdicts};
@@ -77,7 +62,7 @@ Status page_write(const char *dir, Level level, bool *figures) {
     TRY(verdicts_read(dir, level, &verdicts));
     CHECK(verdicts_write(dir, &verdicts));
     CHECK(reference_open(&page.reference));
-    CHECK(write_page(&page));
+    CHECK(file_replace(dir, "report.html", put_page, &page));
     *figures = !page.no_figures[0];
     if (page.no_figures[0])
         status_fail(STATUS_UNAVAILABLE, "%s", page.no_figures);

@@ -48,23 +48,12 @@ static int moments(const Results *results, double chosen[MOMENTS]) {
     return count;
 }
 
-/* The mean over a cell's runs at an iteration. */
-static double mean_at(const Results *results, const Cell *cell, double iteration, bool train) {
-    double sum = 0;
-    int n = 0;
-    for (int r = 0; r < results->run_count; r++) {
-        const Run *run = &results->runs[r];
-        if (run->series != cell->series || run->depth != cell->depth || run->diverged)
-            continue;
-        for (int i = 0; i < run->point_count; i++) {
-            double y = train ? run->points[i].train_error : run->points[i].test_error;
-            if (run->points[i].iteration == iteration && !isnan(y)) {
-                sum += y;
-                n++;
-            }
-        }
-    }
-    return n ? sum / n : NAN;
+/* A run's error at one of its evaluations; NaN where there is none. */
+static double evaluated_at(const Run *run, double iteration, bool train) {
+    for (int i = 0; i < run->point_count; i++)
+        if (run->points[i].iteration == iteration)
+            return train ? run->points[i].train_error : run->points[i].test_error;
+    return NAN;
 }
 
 static void curves_table(FILE *file, const Results *results) {
@@ -81,7 +70,7 @@ static void curves_table(FILE *file, const Results *results) {
             html_row(file, label);
             html_cell(file, train ? "train" : "test");
             for (int i = 0; i < count; i++)
-                html_cell_number(file, mean_at(results, cell, chosen[i], train), 2);
+                html_cell_number(file, cell_mean(results, cell, evaluated_at, chosen[i], train), 2);
             html_end_row(file);
         }
     }

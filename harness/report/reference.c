@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/base/paths.h"
+#include "harness/sweep/values.h"
 
 /* He et al. 2015, section 4.2. Columns that the file lacks are not compared. */
 static const struct {
@@ -29,15 +30,6 @@ static const struct {
     {"nesterov", "0"},
     {"weight_decay", "0.0001"},
 };
-
-/* Equal as numbers ("1e-4" and "0.0001") or as text. */
-static bool same_value(const char *a, const char *b) {
-    char *end_a, *end_b;
-    double x = strtod(a, &end_a), y = strtod(b, &end_b);
-    if (*a && *b && *end_a == '\0' && *end_b == '\0')
-        return x == y;
-    return strcmp(a, b) == 0;
-}
 
 Status reference_open(CsvTable *reference) {
     char path[PATH_MAX];
@@ -170,7 +162,7 @@ static bool other_values(const Results *results, const char *column, const char 
     text[0] = '\0';
     for (int a = 0; column_number >= 0 && a < results->run_count; a++) {
         const char *cell = run_text(results, a, column);
-        bool seen = same_value(cell, value);
+        bool seen = value_same(cell, value);
         for (int b = 0; b < a && !seen; b++)
             seen = strcmp(cell, run_text(results, b, column)) == 0;
         if (seen)

@@ -34,21 +34,23 @@ static Status check_folder(const char *dir) {
     return STATUS_OK;
 }
 
+typedef struct Table {
+    const Results *results;
+    const CsvTable *reference;
+    void (*put)(FILE *file, const Results *results, const CsvTable *reference);
+} Table;
+
+static Status put_table(FILE *file, void *context) {
+    const Table *table = context;
+    table->put(file, table->results, table->reference);
+    return STATUS_OK;
+}
+
 static Status write_table(const char *dir, const char *name, const Results *results,
                           const CsvTable *reference,
-                          void (*write)(FILE *, const Results *, const CsvTable *)) {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *memory = open_memstream(&text, &length);
-    if (!memory)
-        return status_fail(STATUS_NO_MEMORY, "no memory for %s", name);
-    write(memory, results, reference);
-    Status status =
-        fclose(memory) == 0 ? STATUS_OK : status_fail(STATUS_NO_MEMORY, "no memory for %s", name);
-    if (status == STATUS_OK)
-        status = file_replace(dir, name, text, length);
-    free(text);
-    return status;
+                          void (*put)(FILE *, const Results *, const CsvTable *)) {
+    Table table = {results, reference, put};
+    return file_replace(dir, name, put_table, &table);
 }
 
 /* claims.csv and claims.md, where a tutorial's claims speak of the runs. */

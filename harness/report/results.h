@@ -89,6 +89,11 @@ Status results_group(Results *results);
 const char *run_text(const Results *results, int row, const char *column);
 /* The cell of a series at a depth; NULL when nothing ran there. */
 const Cell *results_cell(const Results *results, int series, int depth);
+/* A run's test error, or with `train` its training error, at an iteration; NaN: none. */
+typedef double RunError(const Run *run, double iteration, bool train);
+/* The mean of `error` over the cell's runs that did not diverge and have one; NaN: no run has. */
+double cell_mean(const Results *results, const Cell *cell, RunError *error, double iteration,
+                 bool train);
 /* The position of a depth in results->depths. */
 int depth_index(const Results *results, int depth);
 /* Copies text; every byte but letters, digits, space and .,:;=+-_/()% becomes '?', so that a label

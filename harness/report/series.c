@@ -1,4 +1,5 @@
 /* Which runs belong together. */
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +198,23 @@ static Cell make_cell(const Results *results, int series, int depth, double *val
         *fields[f].to = summarize(values, count);
     }
     return cell;
+}
+
+double cell_mean(const Results *results, const Cell *cell, RunError *error, double iteration,
+                 bool train) {
+    double sum = 0;
+    int n = 0;
+    for (int r = 0; r < results->run_count; r++) {
+        const Run *run = &results->runs[r];
+        if (run->series != cell->series || run->depth != cell->depth || run->diverged)
+            continue;
+        double y = error(run, iteration, train);
+        if (!isnan(y)) {
+            sum += y;
+            n++;
+        }
+    }
+    return n ? sum / n : NAN;
 }
 
 Status results_group(Results *results) {

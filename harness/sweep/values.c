@@ -42,6 +42,14 @@ bool value_int(const char *text, int64_t *value) {
     return *end == '\0' && errno == 0;
 }
 
+bool value_same(const char *a, const char *b) {
+    char *end_a, *end_b;
+    double x = strtod(a, &end_a), y = strtod(b, &end_b);
+    if (*a && *b && *end_a == '\0' && *end_b == '\0')
+        return x == y;
+    return strcmp(a, b) == 0;
+}
+
 void value_put_real(double value, char *text, size_t size) {
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, size, "%.*g", digits, value);

@@ -14,6 +14,8 @@ void value_choice_name(const char *choices, int64_t index, char *text, size_t si
 /* A whole text as a number; false when it is anything else. No "inf", "nan", hexadecimals. */
 bool value_real(const char *text, double *value);
 bool value_int(const char *text, int64_t *value);
+/* Equal as numbers ("1e-4" and "0.0001") or as text. */
+bool value_same(const char *a, const char *b);
 /* The shortest decimal that reads back as the same double. */
 void value_put_real(double value, char *text, size_t size);
 

@@ -1,9 +1,9 @@
 #include "harness/verdict/selector.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "harness/sweep/columns.h"
+#include "harness/sweep/values.h"
 
 /* The length of NAME when a word is NAME=..., else 0. */
 static size_t name_length(const char *word) {
@@ -65,17 +65,9 @@ Status selector_parse(const char *text, Selector *selector) {
     return STATUS_OK;
 }
 
-static bool same_value(const char *a, const char *b) {
-    char *end_a, *end_b;
-    double x = strtod(a, &end_a), y = strtod(b, &end_b);
-    if (*a && *b && *end_a == '\0' && *end_b == '\0')
-        return x == y;
-    return strcmp(a, b) == 0;
-}
-
 bool selector_holds(const Selector *selector, const Results *results, int run) {
     for (int i = 0; i < selector->count; i++)
-        if (!same_value(run_text(results, results->runs[run].row, selector->names[i]),
+        if (!value_same(run_text(results, results->runs[run].row, selector->names[i]),
                         selector->values[i]))
             return false;
     return true;

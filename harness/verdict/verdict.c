@@ -60,23 +60,19 @@ void verdict_words(const VerdictRow *row, char *text, size_t size) {
         snprintf(text + used, size - used, " (%d of %d diverged)", row->diverged, row->runs);
 }
 
-static Status write_csv(const char *dir, const char *name, const Verdicts *verdicts,
-                        void (*write)(FILE *, const Verdicts *)) {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *memory = open_memstream(&text, &length);
-    if (!memory)
-        return status_fail(STATUS_NO_MEMORY, "no memory for %s", name);
-    write(memory, verdicts);
-    Status status =
-        fclose(memory) == 0 ? STATUS_OK : status_fail(STATUS_NO_MEMORY, "no memory for %s", name);
-    if (status == STATUS_OK)
-        status = file_replace(dir, name, text, length);
-    free(text);
-    return status;
+typedef struct CsvFile {
+    const Verdicts *verdicts;
+    void (*put)(FILE *file, const Verdicts *verdicts);
+} CsvFile;
+
+static Status write_csv(FILE *file, void *context) {
+    const CsvFile *csv = context;
+    csv->put(file, csv->verdicts);
+    return STATUS_OK;
 }
 
 Status verdicts_write(const char *dir, const Verdicts *verdicts) {
-    TRY(write_csv(dir, "verdict.csv", verdicts, verdicts_csv));
-    return write_csv(dir, "selection_bias.csv", verdicts, selection_csv);
+    CsvFile verdict = {verdicts, verdicts_csv}, selection = {verdicts, selection_csv};
+    TRY(file_replace(dir, "verdict.csv", write_csv, &verdict));
+    return file_replace(dir, "selection_bias.csv", write_csv, &selection);
 }

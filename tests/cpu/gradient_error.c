@@ -19,6 +19,20 @@ const GradientNet gradient_nets[GRADIENT_NETS] = {
 
 static const float shift = 9; /* make_fp32_errors.py */
 
+int gradient_begin(int argc, char **argv, Golden *golden) {
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s FP32_ERRORS\n", argv[0]);
+        return 2;
+    }
+    if (backend_is_missing("cpu"))
+        return TEST_SKIPPED;
+    if (golden_read(argv[1], golden) != STATUS_OK) {
+        fprintf(stderr, "%s\n", status_message());
+        return 1;
+    }
+    return 0;
+}
+
 void gradient_open(Rig *rig, const char *backend, const GradientNet *which) {
     Net *net;
     OK(model_build(&which->spec, &net));

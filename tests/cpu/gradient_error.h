@@ -18,6 +18,9 @@ typedef struct GradientNet {
 enum { GRADIENT_NETS = 2 };
 extern const GradientNet gradient_nets[GRADIENT_NETS];
 
+/* For main(): reads the golden file that the arguments name. 0, or what main() returns at once: the
+ * backend is missing, which is said aloud, or there is no such file. */
+int gradient_begin(int argc, char **argv, Golden *golden);
 /* The net with the script's parameters and batch. */
 void gradient_open(Rig *rig, const char *backend, const GradientNet *net);
 /* Moves the batch norms' biases so that no ReLU is near its kink, as the script's move_apart(). */

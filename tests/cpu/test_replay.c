@@ -77,20 +77,13 @@ static void winograd_convolution(void **state) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2) {
-        fprintf(stderr, "usage: test_replay FP32_ERRORS\n");
-        return 2;
-    }
-    if (backend_is_missing("cpu"))
-        return TEST_SKIPPED;
-    if (golden_read(argv[1], &golden) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status_message());
-        return 1;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(direct_convolution),
         cmocka_unit_test(winograd_convolution),
     };
+    int refused = gradient_begin(argc, argv, &golden);
+    if (refused)
+        return refused;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     golden_free(&golden);
     return !!failed;

@@ -6,7 +6,7 @@
 
 #include "tests/sweep/scratch.h"
 
-static void write_file(const char *folder, const char *name, const char *text) {
+void fixture_file(const char *folder, const char *name, const char *text) {
     char path[1024];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "w");
@@ -24,9 +24,9 @@ const char *fixture_folder(const char *name, const char *runs, const char *curve
         abort();
     }
     if (runs)
-        write_file(folder, "runs.csv", runs);
+        fixture_file(folder, "runs.csv", runs);
     if (curves)
-        write_file(folder, "curves.csv", curves);
+        fixture_file(folder, "curves.csv", curves);
     return folder;
 }
 

@@ -15,5 +15,7 @@ const char *fixture_folder(const char *name, const char *runs, const char *curve
 /* The same with fixture/runs.csv and fixture/curves.csv: plain, resnet A and B, depths 20, 56 and
  * 110, up to three seeds; a plain 56 diverged late, the plain 110 before its first evaluation. */
 const char *fixture_copy(const char *name);
+/* Writes a file into such a folder. Aborts when it cannot. */
+void fixture_file(const char *folder, const char *name, const char *text);
 
 #endif

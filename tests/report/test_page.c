@@ -108,15 +108,6 @@ static void assert_ids(const char *page) {
     }
 }
 
-static void put_file(const char *folder, const char *name, const char *text) {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void every_part_is_there(void **state) {
     (void)state;
     static const char *const parts[] = {
@@ -138,12 +129,12 @@ static void every_part_is_there(void **state) {
         "layer3",
     };
     const char *folder = fixture_copy("whole");
-    put_file(folder, "expectations.csv",
-             "key,metric,expect,tolerance,source\nkey0,test_error_pct,8.75,0.5,paper\n");
-    put_file(folder, "x.claims.csv",
-             "claim,metric,left,relation,right,margin,source\n"
-             "shortcuts,test_error_pct,family=plain depth=56,>,"
-             "family=resnet depth=20 shortcut=A,,\n");
+    fixture_file(folder, "expectations.csv",
+                 "key,metric,expect,tolerance,source\nkey0,test_error_pct,8.75,0.5,paper\n");
+    fixture_file(folder, "x.claims.csv",
+                 "claim,metric,left,relation,right,margin,source\n"
+                 "shortcuts,test_error_pct,family=plain depth=56,>,"
+                 "family=resnet depth=20 shortcut=A,,\n");
     char *page = page_of(folder);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         has(page, parts[i]);
@@ -207,8 +198,8 @@ static void hostile_text_stays_text(void **state) {
     fclose(e);
     const char *folder =
         fixture_folder("<b>'a' & \"c\" `touch mark` $(touch mark)", runs, "key,iteration\nx,1\n");
-    put_file(folder, "h.claims.csv", claims);
-    put_file(folder, "expectations.csv", expected);
+    fixture_file(folder, "h.claims.csv", claims);
+    fixture_file(folder, "expectations.csv", expected);
     char *page = page_of(folder);
     assert_int_not_equal(access("mark", F_OK), 0);
     assert_well_formed(page);

@@ -29,6 +29,15 @@ const char *fast_backend(void) {
     return strstr(o->out, "cpu") && !strstr(o->out, "cpu is not") ? "cpu" : "ref";
 }
 
+const char *made_begin(const char *harness, const char *experiment) {
+    char text[2048];
+    program_use(harness);
+    make_data();
+    snprintf(text, sizeof text, experiment, fast_backend());
+    scratch_text("e.csv", text);
+    return realpath(harness, NULL);
+}
+
 const char *in_scratch(const char *name) {
     static char path[768];
     snprintf(path, sizeof path, "%s/%s", scratch_folder(), name);

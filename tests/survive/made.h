@@ -7,6 +7,9 @@
 
 /* Makes an MNIST of 60 and 30 images in the folder `d` of the scratch folder. */
 void make_data(void);
+/* For main(): made data, and the experiment, a format whose %s is fast_backend(), as e.csv. Returns
+ * the harness's whole path. */
+const char *made_begin(const char *harness, const char *experiment);
 /* "cpu", or "ref" of a build without it. */
 const char *fast_backend(void);
 

@@ -161,14 +161,9 @@ static void kill_and_go_on(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(kill_and_go_on)};
-    char text[2048];
     if (argc != 3)
         return 2;
-    binary = realpath(argv[1], NULL);
+    binary = made_begin(argv[1], experiment);
     kills_wanted = strtol(argv[2], NULL, 10);
-    program_use(argv[1]);
-    make_data();
-    snprintf(text, sizeof text, experiment, fast_backend());
-    scratch_text("e.csv", text);
     return cmocka_run_group_tests_name("kill", tests, NULL, NULL);
 }

@@ -111,13 +111,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(changed),
         cmocka_unit_test(refused),
     };
-    char text[1024];
     if (argc != 2)
         return 2;
-    program_use(argv[1]);
     setenv("TMPDIR", scratch_folder(), 1);
-    make_data();
-    snprintf(text, sizeof text, experiment, fast_backend());
-    scratch_text("e.csv", text);
+    made_begin(argv[1], experiment);
     return cmocka_run_group_tests_name("rerun", tests, NULL, NULL);
 }

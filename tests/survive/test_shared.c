@@ -109,13 +109,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(three_at_once),
         cmocka_unit_test(refused),
     };
-    char text[512];
     if (argc != 2)
         return 2;
-    binary = realpath(argv[1], NULL);
-    program_use(argv[1]);
-    make_data();
-    snprintf(text, sizeof text, experiment, fast_backend());
-    scratch_text("e.csv", text);
+    binary = made_begin(argv[1], experiment);
     return cmocka_run_group_tests_name("shared", tests, NULL, NULL);
 }

@@ -94,13 +94,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(running_and_stopped),
         cmocka_unit_test(before_and_after),
     };
-    char text[1024];
     if (argc != 2)
         return 2;
-    binary = realpath(argv[1], NULL);
-    program_use(argv[1]);
-    make_data();
-    snprintf(text, sizeof text, experiment, fast_backend());
-    scratch_text("e.csv", text);
+    binary = made_begin(argv[1], experiment);
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);
 }

@@ -80,6 +80,12 @@ int problem_tear_down(void **state) {
     return 0;
 }
 
+void problem_use_adam(Problem *p) {
+    p->spec.optimizer = (Optimizer){
+        .kind = OPTIMIZER_ADAM, .momentum = 0.9, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+    p->spec.lr = 0.01;
+}
+
 Status problem_keep_row(void *context, const CurveRow *row) {
     Problem *p = context;
     assert_true(p->row_count < ROWS_MAX);

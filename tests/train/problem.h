@@ -24,6 +24,8 @@ typedef struct Problem {
 /* For cmocka: *state is the Problem. */
 int problem_set_up(void **state);
 int problem_tear_down(void **state);
+/* Adam with its usual constants and rate 0.01. */
+void problem_use_adam(Problem *p);
 /* The trainer's curve hook, with the Problem as its context: keeps the row. */
 Status problem_keep_row(void *context, const CurveRow *row);
 /* Trains by the spec; the rows are those of this training. */

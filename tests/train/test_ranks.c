@@ -133,9 +133,7 @@ static void sgd(void **state) {
 /* Evaluations change rank 0's statistics only. */
 static void adam(void **state) {
     Problem *p = *state;
-    p->spec.optimizer = (Optimizer){
-        .kind = OPTIMIZER_ADAM, .momentum = 0.9, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
-    p->spec.lr = 0.01;
+    problem_use_adam(p);
     p->spec.bn_eval = BN_EVAL_BATCH_UPDATE;
     same_bits(p);
 }

@@ -38,21 +38,12 @@ static const char runs[] = HEADER "m,plain,20,8:0.1 9:0.01,1,2,last,p1,done,9,9,
                                   "m,resnet,110,none,1,2,last,t1,diverged,,,,\n"
                                   "m,resnet,110,none,2,2,last,t2,done,6.5,6.5,,6\n";
 
-static void put_file(const char *folder, const char *name, const char *text) {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-}
-
 static const char *folder_with(const char *name, const char *expectations, const char *claims) {
     const char *folder = fixture_folder(name, runs, CURVES);
     if (expectations)
-        put_file(folder, "expectations.csv", expectations);
+        fixture_file(folder, "expectations.csv", expectations);
     if (claims)
-        put_file(folder, "x.claims.csv", claims);
+        fixture_file(folder, "x.claims.csv", claims);
     return folder;
 }
 
