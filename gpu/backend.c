@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gpu/gpu.h"
+#include "gpu/share_sum.h"
 #include "net/table.h"
 
 /* cuBLAS's scratch for the small linear layers of these nets; one a lane. */
@@ -22,6 +23,10 @@ static void fill_info(GpuBackend *gpu, const struct cudaDeviceProp *prop) {
              "CUDA %d.%d, driver %d.%d, cuDNN %zu.%zu.%zu, cuBLAS %d.%d.%d", runtime / 1000,
              runtime % 1000 / 10, driver / 1000, driver % 1000 / 10, cudnn / 10000,
              cudnn % 10000 / 100, cudnn % 100, blas[0], blas[1], blas[2]);
+    gpu_link_version(info->libraries, sizeof info->libraries);
+    for (int i = 0, at = snprintf(info->unit, UNIT_SIZE, "GPU-"); i < 16; i++)
+        at += snprintf(info->unit + at, UNIT_SIZE - (size_t)at, "%02x",
+                       (unsigned char)prop->uuid.bytes[i]);
     snprintf(info->isa, sizeof info->isa, "sm_%d%d", gpu->major, gpu->minor);
     info->threads = 1;
 }
@@ -87,17 +92,19 @@ static Status gpu_open(const BackendOptions *options, Backend **backend) {
     Status status = STATUS_OK;
     struct cudaDeviceProp prop;
     const char *what = "opening the GPU";
-    int count;
-    (void)options; /* threads are the CPU's */
+    int count, device;
     TRY(find_device(&count));
+    device = options->device % count; /* the threads asked for are the CPU's */
     GpuBackend *gpu = calloc(1, sizeof *gpu);
     if (!gpu)
         return status_fail(STATUS_NO_MEMORY, "no memory for the gpu backend");
     gpu->base.ops = &gpu_backend;
-    CUDA_CHECK(cudaSetDevice(0), what);
-    CUDA_CHECK(cudaGetDeviceProperties(&prop, 0), what);
-    CUDA_CHECK(cudaDeviceGetAttribute(&gpu->major, cudaDevAttrComputeCapabilityMajor, 0), what);
-    CUDA_CHECK(cudaDeviceGetAttribute(&gpu->minor, cudaDevAttrComputeCapabilityMinor, 0), what);
+    CUDA_CHECK(cudaSetDevice(device), what);
+    CUDA_CHECK(cudaGetDeviceProperties(&prop, device), what);
+    CUDA_CHECK(cudaDeviceGetAttribute(&gpu->major, cudaDevAttrComputeCapabilityMajor, device),
+               what);
+    CUDA_CHECK(cudaDeviceGetAttribute(&gpu->minor, cudaDevAttrComputeCapabilityMinor, device),
+               what);
     fill_info(gpu, &prop);
     CUDA_CHECK(cudaEventCreateWithFlags(&gpu->fork, cudaEventDisableTiming), what);
     CUDA_CHECK(cudaEventCreateWithFlags(&gpu->join, cudaEventDisableTiming), what);
@@ -167,4 +174,5 @@ const BackendOps gpu_backend = {
     .between = gpu_between,
     .account = gpu_account,
     .describe = gpu_describe,
+    .share_sums = &gpu_share_sums,
 };

@@ -220,6 +220,8 @@ Status gpu_state_create(Backend *backend, const Net *net, const Optimizer *optim
 void gpu_state_destroy(State *state);
 Status gpu_state_read(State *state, Section section, int param, float *values);
 Status gpu_state_write(State *state, Section section, int param, const float *values);
+/* Brings the gradients of convolutions into the arena of floats, where everybody looks. */
+Status gpu_state_gradients_to_float(GpuState *state);
 /* Room for the copies that a bf16 Program reads. */
 Status gpu_state_want_half(GpuState *state);
 /* The copies follow the values. */

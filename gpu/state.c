@@ -110,8 +110,7 @@ static float *section_of(const GpuState *state, Section section, const Param *pa
     }
 }
 
-/* Brings the gradients of convolutions into the arena of floats, where everybody looks. */
-static Status gradients_to_float(GpuState *state) {
+Status gpu_state_gradients_to_float(GpuState *state) {
     Status status = STATUS_OK;
     if (!state->gradient_is_half)
         return STATUS_OK;
@@ -130,7 +129,7 @@ Status gpu_state_read(State *base, Section section, int id, float *values) {
     size_t count = gpu_layout_count(base->net, param);
     TRY(check_section(base, section));
     if (section == SECTION_GRADIENT)
-        TRY(gradients_to_float(state));
+        TRY(gpu_state_gradients_to_float(state));
     TRY(gpu_stage(state->gpu, count * sizeof(float)));
     TRY(gpu_download(state->gpu, section_of(state, section, param) + state->offset[id],
                      count * sizeof(float), param->name));
@@ -146,7 +145,7 @@ Status gpu_state_write(State *base, Section section, int id, const float *values
     size_t count = gpu_layout_count(base->net, param);
     TRY(check_section(base, section));
     if (section == SECTION_GRADIENT)
-        TRY(gradients_to_float(state));
+        TRY(gpu_state_gradients_to_float(state));
     TRY(gpu_stage(state->gpu, count * sizeof(float)));
     float *to = state->gpu->staging;
     memset(to, 0, count * sizeof *to);

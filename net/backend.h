@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "net/net.h"
+#include "net/share_sum.h"
 
 /* ---- what the caller describes ---- */
 
@@ -23,14 +24,19 @@ typedef enum Precision { PRECISION_FP32, PRECISION_TF32, PRECISION_BF16, PRECISI
 
 typedef struct BackendOptions {
     int threads; /* CPU threads; 0: all that the process may use */
+    int device;  /* from 0: which of the machine's devices, counted round when there are fewer */
 } BackendOptions;
+
+enum { UNIT_SIZE = 48 };
 
 typedef struct BackendInfo {
     char device[128];    /* "AMD EPYC", "NVIDIA H100" */
     char libraries[128]; /* "oneDNN 2.6.3" */
     char isa[64];        /* instruction set or compute capability in use */
     int threads;
-    char note[256]; /* why `auto` passed over a faster backend; empty when it did not */
+    char unit[UNIT_SIZE]; /* names the device among all machines' ("GPU-..."); empty: one that
+                             several processes may share, as they do a processor */
+    char note[256];       /* why `auto` passed over a faster backend; empty when it did not */
 } BackendInfo;
 
 typedef enum OptimizerKind {
@@ -255,6 +261,7 @@ struct BackendOps {
     /* Into zeros. The data set, too, where the backend keeps it. NULL: this backend cannot */
     Status (*memory)(const Program *program, const Dataset *data, Memory *memory);
     Status (*describe)(const Program *program, FILE *file); /* NULL: it had nothing to choose */
+    const ShareSumOps *share_sums; /* NULL: the shares of a step are summed on the host */
 };
 
 /* ---- what everybody calls ---- */

@@ -249,6 +249,24 @@ typedef struct UpdateArgs {
 
 cudaError_t optimizer_step(cudaStream_t stream, const UpdateArgs *args);
 
+/* ---- share_sum.cu ---- */
+
+/* The vector that shares are summed as: all gradients, then all running means, then all running
+ * variances. */
+typedef struct ShareParts {
+    float *gradient;                   /* [learned] */
+    float *running_mean, *running_var; /* [channels] */
+    size_t learned, channels;
+} ShareParts;
+
+/* leaf = the parts. */
+cudaError_t share_leaf(cudaStream_t stream, double *leaf, const ShareParts *parts);
+/* left += right, n doubles. */
+cudaError_t share_add(cudaStream_t stream, double *left, const double *right, size_t n);
+/* The parts = the sum, rounded; the statistics' divided by `shares` before. */
+cudaError_t share_finish(cudaStream_t stream, const ShareParts *parts, const double *sum,
+                         int shares);
+
 #ifdef __cplusplus
 }
 #endif

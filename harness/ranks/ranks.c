@@ -30,6 +30,16 @@ Status ranks_agree(Status mine) {
                        first.message);
 }
 
+/* At each level a rank has the bytes of as many ranks as the level's bit says, a block of them. */
+void ranks_gather(const void *mine, void *all, size_t size) {
+    char *to = all;
+    memcpy(to + (size_t)ranks_mine() * size, mine, size);
+    for (int bit = 1; bit < ranks_count(); bit *= 2) {
+        int partner = ranks_mine() ^ bit, have = ranks_mine() & -bit, get = partner & -bit;
+        ranks_swap(partner, to + (size_t)have * size, to + (size_t)get * size, (size_t)bit * size);
+    }
+}
+
 typedef struct Header {
     int64_t order, size;
 } Header;

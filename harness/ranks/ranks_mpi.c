@@ -1,6 +1,8 @@
 /* Ranks over MPI. Its default error handler stays: a failure ends every process. */
 #include <mpi.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "harness/ranks/ranks.h"
@@ -11,7 +13,7 @@ enum {
     PIECE = 1 << 30,   /* bytes: MPI counts in int */
 };
 
-static struct { int count, mine, here; } ranks = {1, 0, 1};
+static struct { int count, mine, here, place; } ranks = {1, 0, 1, 0};
 
 static void look_around(void) {
     MPI_Comm machine;
@@ -19,6 +21,7 @@ static void look_around(void) {
     MPI_Comm_rank(MPI_COMM_WORLD, &ranks.mine);
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine);
     MPI_Comm_size(machine, &ranks.here);
+    MPI_Comm_rank(machine, &ranks.place);
     MPI_Comm_free(&machine);
 }
 
@@ -45,7 +48,7 @@ void ranks_leave(void) {
     if (begun)
         MPI_Finalize();
     ranks.count = ranks.here = 1;
-    ranks.mine = 0;
+    ranks.mine = ranks.place = 0;
 }
 
 int ranks_count(void) {
@@ -58,6 +61,17 @@ int ranks_mine(void) {
 
 int ranks_here(void) {
     return ranks.here;
+}
+
+int ranks_place(void) {
+    return ranks.place;
+}
+
+void ranks_end_all(const char *message) {
+    fprintf(stderr, "harness: rank %d of %d: %s\n", ranks.mine, ranks.count, message);
+    fflush(stderr);
+    MPI_Abort(MPI_COMM_WORLD, 1);
+    abort(); /* which MPI_Abort() does not return to */
 }
 
 /* MPI's own waiting takes a whole core, which rank 0 needs while it evaluates. */

@@ -6,6 +6,7 @@
 
 #include "harness/base/cli.h"
 #include "harness/data/digest.h"
+#include "harness/ranks/ranks.h"
 #include "harness/sweep/progress.h"
 #include "harness/sweep/run_plan.h"
 #include "net/cost.h"
@@ -20,7 +21,7 @@ int64_t run_iterations(const RunConfig *config, int train_count) {
 Status sweep_backend(Sweep *sweep, const RunConfig *config, Backend **backend) {
     if (!sweep->backend || strcmp(sweep->backend_asked, config->backend) != 0 ||
         sweep->threads_asked != config->threads) {
-        BackendOptions options = {.threads = (int)config->threads};
+        BackendOptions options = {.threads = (int)config->threads, .device = ranks_place()};
         backend_close(sweep->backend);
         sweep->backend = NULL;
         TRY(backend_open(config->backend, &options, &sweep->backend));

@@ -8,7 +8,11 @@
  * partner's subtree came to. Addition is commutative, so all hold the same bits, and the same as
  * one process.
  *
- * Sums are formed in double and rounded once to what the State holds. */
+ * Sums are formed in double and rounded once to what the State holds. A backend with a device sums
+ * there (net/share_sum.h); what goes from rank to rank then goes from device to device where the
+ * backend has a link for it, else through the hosts, over the same tree either way: the same bits.
+ * The few numbers besides (loss, errors, whether a rank has failed) go from host to host first, so
+ * devices exchange nothing unless all ranks have computed their shares. */
 #ifndef HARNESS_TRAIN_SHARES_H
 #define HARNESS_TRAIN_SHARES_H
 

@@ -1,8 +1,10 @@
 #!/bin/sh
-# usage: test_mpi.sh whole|cut MPIRUN|none HARNESS SAME_RESULTS MAKE_MNIST
+# usage: test_mpi.sh whole|cut|cards MPIRUN|none HARNESS SAME_RESULTS MAKE_MNIST
 # Runs in shares, trained by one process and by ranks: the same rows, curves and weights.
 # whole: by 1, 2 and 4 ranks; and what a rank lacks fails the run, while the others do not wait for it.
 # cut: by 2 ranks until any of the processes is killed, then by 4.
+# cards: HARNESS has software GPUs: by 1, 2 and 4 ranks with one each; a card that two would share;
+# calls of NCCL that fail on one rank, and one that is killed, end all, and the run goes on from there.
 part=$1 mpirun=$2 harness=$3 same=$4 make_mnist=$5
 if [ "$mpirun" = none ]; then
     echo "skipped: built without MPI (libopenmpi-dev, openmpi-bin)"
@@ -31,13 +33,16 @@ fail() {
 }
 
 # Ranks on this machine alone, more than it has cores, as root too; each leaves its number in
-# pid.RANK, and mpirun's in pid.mpirun; rank 1 works in the folder $rank1.
+# pid.RANK, and mpirun's in pid.mpirun; rank 1 works in the folder $rank1, and of its calls of the
+# software GPU the one fails that $fails says.
 rank1=.
+fails=
 cat > rank.sh << 'END'
 echo $$ > "$1/pid.$OMPI_COMM_WORLD_RANK"
 echo $PPID > "$1/pid.mpirun"
 [ "$OMPI_COMM_WORLD_RANK" = 1 ] && cd "$2"
-shift 2
+[ "$OMPI_COMM_WORLD_RANK" = 1 ] && [ -n "$3" ] && export SOFTGPU_FAIL="$3"
+shift 3
 exec "$@"
 END
 ranks() {
@@ -45,7 +50,7 @@ ranks() {
     shift
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ASAN_OPTIONS=detect_leaks=0 \
         "$mpirun" --oversubscribe --bind-to none --mca pml ob1 --mca btl self,vader -n "$count" \
-        sh "$work/rank.sh" "$work" "$rank1" "$harness" "$@"
+        sh "$work/rank.sh" "$work" "$rank1" "$fails" "$harness" "$@"
 }
 
 "$make_mnist" d || fail "no data"
@@ -60,6 +65,15 @@ plain,8,4,mnist,32,8,batch,12,5,sgd,0.05,none,recalibrated,0,$fast
 plain,8,4,mnist,16,4,batch,12,5,sgd,1e6,none,running,0,$fast
 resnet,8,2,mnist,16,4,batch,8,3,adam,0.01,none,batch_update,0,ref
 END
+files_least=9
+if [ "$part" = cards ]; then
+    files_least=2
+    export SOFTGPU_DEVICES=4
+    cat > e.csv << END
+family,depth,width,dataset,batch,shares,bn_group,iterations,eval_every,optimizer,lr,schedule,bn_eval,backend
+resnet,8,2,mnist,16,4,2,8,4,sgd,0.05,4:0.1,running,gpu
+END
+fi
 options="--data d --no-plot --threads 2 --save-weights --log-every 2 --layers --checkpoint-every 3"
 
 # same_outputs A B: rows, curves, layers, and what each run leaves in its folder.
@@ -68,7 +82,7 @@ same_outputs() {
         "$same" "$1/$name.csv" "$2/$name.csv" || fail "$name.csv of $1 and $2"
     done
     files=$(cd "$1/runs" && find . -name '*.safetensors' -o -name steps.csv)
-    [ "$(echo "$files" | wc -l)" -gt 8 ] || fail "no weights: $files"
+    [ "$(echo "$files" | wc -l)" -ge $files_least ] || fail "no weights: $files"
     for file in $files; do
         cmp "$1/runs/$file" "$2/runs/$file" || fail "$file of $1 and $2"
     done
@@ -115,6 +129,26 @@ if [ "$part" = cut ]; then
     cut_short mpirun KILL
     cut_short mpirun TERM
     echo "rank 0, rank 1 and mpirun killed on the way, mpirun asked to stop"
+    exit 0
+fi
+
+if [ "$part" = cards ]; then
+    ranks 4 run e.csv $options --out cards4 > cards4.log 2>&1 || fail "4 cards"
+    same_outputs alone cards4
+    fails=nccl_recv:5
+    ranks 2 run e.csv $options --out broken > broken.log 2>&1 && fail "a call of NCCL that failed"
+    all_gone
+    grep -q '^harness: rank 1 of 2: exchanging gradients between cards: ncclRecv: ' broken.log ||
+        fail "not told which call failed on which rank"
+    fails=
+    ranks 2 run e.csv $options --out broken > broken.log 2>&1 || fail "going on after a failed call"
+    same_outputs alone broken
+    cut_short 1 KILL
+    export SOFTGPU_DEVICES=1
+    ranks 2 run e.csv $options --out twins > twins.log 2>&1 && fail "two processes on one card"
+    grep -q 'processes 0 and 1 would share the device GPU-' twins/runs/*/failure.txt ||
+        fail "not told that two processes share a card"
+    echo "2 and 4 cards; a failed call of NCCL, a killed rank, a shared card"
     exit 0
 fi
 

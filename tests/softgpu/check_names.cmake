@@ -1,11 +1,14 @@
-# cmake -DROOT=... -P check_names.cmake: every name of CUDA, cuDNN and cuBLAS that gpu/ uses, and every
-# one that the small headers declare, is in names.inc, whose names are compared with the toolkit's.
+# cmake -DROOT=... -P check_names.cmake: every name of CUDA, cuDNN, cuBLAS and NCCL that gpu/ uses, and every
+# one that the small headers declare, is in names.inc or names_nccl.inc, whose names are compared with
+# the real headers'.
 cmake_minimum_required(VERSION 3.25)
-set(pattern "^(cuda[A-Z]|cudnn[A-Z]|cublas[A-Z]|CUDA_R_|CUDNN_|CUBLAS_(STATUS|OP|GEMM|COMPUTE)_)")
+set(pattern "^(cuda[A-Z]|cudnn[A-Z]|cublas[A-Z]|nccl[A-Z]|NCCL_|CUDA_R_|CUDNN_|CUBLAS_(STATUS|OP|GEMM|COMPUTE)_)")
 # gpu/'s own macro; what handles point to; versions, which may differ.
-set(own CUDNN_CHECK cublasContext cudnnContext cudaError CUDNN_MINOR CUDNN_PATCHLEVEL CUDNN_VERSION)
+set(own CUDNN_CHECK NCCL_CHECK ncclComm cublasContext cudnnContext cudaError CUDNN_MINOR CUDNN_PATCHLEVEL CUDNN_VERSION)
 
 file(STRINGS ${ROOT}/tests/softgpu/names.inc lines REGEX "^[A-Z]+\\(")
+file(STRINGS ${ROOT}/tests/softgpu/names_nccl.inc nccl_lines REGEX "^[A-Z]+\\(")
+list(APPEND lines ${nccl_lines})
 foreach(line ${lines})
     string(REGEX REPLACE "^[A-Z]+\\((enum )?([A-Za-z0-9_]+).*" "\\2" name "${line}")
     list(APPEND known ${name})
@@ -28,7 +31,7 @@ endfunction()
 file(GLOB used ${ROOT}/gpu/*.c ${ROOT}/gpu/*.h ${ROOT}/gpu/*.cu ${ROOT}/gpu/kernels/*.cu
      ${ROOT}/gpu/kernels/*.h)
 file(GLOB declared ${ROOT}/tests/softgpu/include/cu*.h
-     ${ROOT}/tests/softgpu/include/library_types.h)
+     ${ROOT}/tests/softgpu/include/library_types.h ${ROOT}/tests/softgpu/include/nccl.h)
 set(count 0)
 set(missing "")
 foreach(file ${used} ${declared})
@@ -47,6 +50,6 @@ if(count LESS 300)
 endif()
 if(missing)
     list(JOIN missing "\n  " text)
-    message(FATAL_ERROR "not in names.inc:\n  ${text}")
+    message(FATAL_ERROR "not in names.inc or names_nccl.inc:\n  ${text}")
 endif()
-message(STATUS "${count} uses and declarations, all in names.inc")
+message(STATUS "${count} uses and declarations, all of them listed")

@@ -1,6 +1,6 @@
-# The software GPU's cuDNN and cuBLAS, and their tests.
+# The software GPU's cuDNN, cuBLAS and NCCL, and their tests.
 foreach(file cudnn_handle cudnn_schema cudnn_descriptors cudnn_finalize cudnn_heuristics
-        cudnn_execute cudnn_convolve cublas)
+        cudnn_execute cudnn_convolve cublas nccl nccl_wires)
     target_sources(softgpu PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${file}.cpp)
 endforeach()
 
@@ -14,7 +14,8 @@ set(hints HINTS ENV CUDA_HOME ENV CUDA_PATH PATHS /usr/local/cuda PATH_SUFFIXES 
 find_path(TOOLKIT_CUDA cuda_runtime_api.h ${hints})
 find_path(TOOLKIT_CUBLAS cublas_v2.h ${hints})
 find_path(TOOLKIT_CUDNN cudnn_version.h ${hints})
-mark_as_advanced(TOOLKIT_CUDA TOOLKIT_CUBLAS TOOLKIT_CUDNN)
+find_path(TOOLKIT_NCCL nccl.h HINTS ${NCCL_INCLUDE_DIR} ENV NCCL_HOME ${hints})
+mark_as_advanced(TOOLKIT_CUDA TOOLKIT_CUBLAS TOOLKIT_CUDNN TOOLKIT_NCCL)
 set(toolkit FALSE)
 if(TOOLKIT_CUDA AND TOOLKIT_CUBLAS AND TOOLKIT_CUDNN)
     file(STRINGS ${TOOLKIT_CUDNN}/cudnn_version.h version REGEX "#define CUDNN_(MAJOR|MINOR) ")
@@ -24,7 +25,7 @@ if(TOOLKIT_CUDA AND TOOLKIT_CUBLAS AND TOOLKIT_CUDNN)
     endif()
 endif()
 set(table ${CMAKE_CURRENT_LIST_DIR}/header_table.cpp)
-add_library(header_table_small OBJECT ${table})
+add_library(header_table_small OBJECT ${table} ${CMAKE_CURRENT_LIST_DIR}/header_table_nccl.cpp)
 target_include_directories(header_table_small PRIVATE ${CMAKE_CURRENT_LIST_DIR}/include)
 reslab_test(test_softgpu_headers LABELS "fast;softgpu" SOURCES softgpu/test_headers.cpp
             LIBS header_table_small)
@@ -36,6 +37,14 @@ if(toolkit)
     target_link_libraries(test_softgpu_headers PRIVATE header_table_real)
     target_compile_definitions(test_softgpu_headers PRIVATE
                                RESLAB_TOOLKIT="${TOOLKIT_CUDA}, cuDNN ${version}")
+    if(TOOLKIT_NCCL) # it includes the toolkit's
+        add_library(header_table_nccl_real OBJECT ${CMAKE_CURRENT_LIST_DIR}/header_table_nccl.cpp)
+        target_compile_definitions(header_table_nccl_real PRIVATE REAL_HEADERS)
+        target_include_directories(header_table_nccl_real SYSTEM PRIVATE ${TOOLKIT_NCCL}
+                                                                         ${TOOLKIT_CUDA})
+        target_link_libraries(test_softgpu_headers PRIVATE header_table_nccl_real)
+        target_compile_definitions(test_softgpu_headers PRIVATE RESLAB_NCCL="${TOOLKIT_NCCL}")
+    endif()
 endif()
 add_test(NAME softgpu_names COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR} -P
          ${CMAKE_CURRENT_LIST_DIR}/check_names.cmake)

@@ -11,3 +11,7 @@ foreach(test test_gpu_schedules test_gpu_failures)
         set_tests_properties(${test}_${tier} PROPERTIES LABELS "${tier};softgpu" TIMEOUT 1200)
     endforeach()
 endforeach()
+
+# Several processes, a card each.
+reslab_test(test_gpu_ranks LABELS fast softgpu SOURCES softgpu/test_gpu_ranks.c
+            train/forked_ranks.c train/problem.c LIBS trainer data test_support_softgpu)

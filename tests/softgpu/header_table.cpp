@@ -1,8 +1,6 @@
 /* Compiled twice: with the small headers of include/, and with a toolkit's own (REAL_HEADERS). */
 #include "header_table.h"
 
-#include <typeinfo>
-
 #include <cublas_v2.h>
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
@@ -22,11 +20,6 @@ using GemmEx = cublasStatus_t (*)(cublasHandle_t, cublasOperation_t, cublasOpera
 #define TABLE_COUNT small_count
 #endif
 
-#define NAME(n)       {#n, (long long)(n), typeid(decltype(n)).name()},
-#define TYPE(t)       {#t, (long long)sizeof(t), typeid(t).name()},
-#define STRUCT(s)     {#s, 0, typeid(s).name()},
-#define MEMBER(s, m)  {#s "::" #m, 0, typeid(decltype(s::m)).name()},
-#define FUNCTION(f)   {#f, 0, typeid(decltype(&f)).name()},
 #define OVERLOADED(f) {#f, 0, typeid(decltype(static_cast<GemmEx>(&f))).name()},
 
 const HeaderRow TABLE[] = {

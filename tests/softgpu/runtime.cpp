@@ -14,10 +14,11 @@ namespace softgpu {
 
 namespace {
 
-const char *const kinds[] = {"alloc", "host_alloc", "launch",       "memcpy",       "stream",
-                             "event", "capture",    "instantiate",  "graph_launch", "sync",
-                             "plan",  "descriptor", "cudnn_create", "execute",      "cublas_create",
-                             "gemm",  "device"};
+const char *const kinds[] = {
+    "alloc",        "host_alloc",  "launch",        "memcpy",    "stream",    "event",
+    "capture",      "instantiate", "graph_launch",  "sync",      "plan",      "descriptor",
+    "cudnn_create", "execute",     "cublas_create", "gemm",      "device",    "nccl_id",
+    "nccl_init",    "nccl_group",  "nccl_send",     "nccl_recv", "nccl_async"};
 
 struct Failure {
     std::string kind; /* empty: none is to fail */
@@ -29,11 +30,15 @@ struct Settings {
     Failure failure;
     std::map<std::string, int> calls;
     int major = 9, minor = 0;
+    int devices = 1, device = 0; /* how many; the chosen one */
     Settings();
 };
 
 Settings::Settings() {
     const char *seed = getenv("SOFTGPU_SEED"), *fail = getenv("SOFTGPU_FAIL");
+    const char *count = getenv("SOFTGPU_DEVICES");
+    if (count)
+        devices = atoi(count);
     if (seed)
         random = strtoull(seed, nullptr, 10);
     const char *colon = fail ? strchr(fail, ':') : nullptr;
@@ -55,6 +60,10 @@ std::map<std::string, int> &counts() {
 }
 
 cudaError_t last_error = cudaSuccess;
+
+bool is_device(int device) {
+    return device >= 0 && device < settings().devices;
+}
 
 void check_kind(const char *kind) {
     for (const char *known : kinds)
@@ -198,29 +207,42 @@ void softgpu_capability(int major, int minor) {
     settings().minor = minor;
 }
 
+void softgpu_devices(int count) {
+    settings().devices = count;
+}
+
+int softgpu_device(void) {
+    return settings().device;
+}
+
 cudaError_t cudaGetDeviceCount(int *count) {
     *count = 0;
     if (softgpu_fails("device"))
         return result(cudaErrorInsufficientDriver);
-    *count = 1;
+    *count = settings().devices;
     return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device) {
-    return result(device == 0 ? cudaSuccess : cudaErrorInvalidDevice);
+    if (!is_device(device))
+        return result(cudaErrorInvalidDevice);
+    settings().device = device;
+    return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device) {
-    if (device != 0)
+    if (!is_device(device))
         return result(cudaErrorInvalidDevice);
     size_t free_bytes;
     memset(prop, 0, sizeof *prop);
     strcpy(prop->name, "software GPU");
+    memcpy(prop->uuid.bytes, "softgpu", 8);
+    memcpy(prop->uuid.bytes + 8, &device, sizeof device);
     return cudaMemGetInfo(&free_bytes, &prop->totalGlobalMem);
 }
 
 cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attr, int device) {
-    if (device != 0)
+    if (!is_device(device))
         return result(cudaErrorInvalidDevice);
     switch (attr) {
     case cudaDevAttrMultiProcessorCount:

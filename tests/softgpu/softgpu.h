@@ -26,7 +26,9 @@ void softgpu_seed(uint64_t seed);
 /* The nth call from now on (1: the next) of this kind fails with the error that a card would give:
  * "alloc", "host_alloc", "launch", "memcpy", "stream", "event", "capture", "instantiate",
  * "graph_launch", "sync", "plan" (finalising an execution plan), "descriptor", "cudnn_create",
- * "execute", "cublas_create", "gemm", "device" (cudaGetDeviceCount). "memcpy" stands for memsets
+ * "execute", "cublas_create", "gemm", "device" (cudaGetDeviceCount), "nccl_id", "nccl_init",
+ * "nccl_group" (beginning and ending), "nccl_send", "nccl_recv", "nccl_async" (a link that breaks,
+ * as ncclCommGetAsyncError() tells). "memcpy" stands for memsets
  * too, "event" for making, recording and waiting in a stream, "capture" for beginning and ending,
  * "sync" for waiting on a stream or an event: after its failure nothing that waited ever runs.
  * One kind at a time; n 0: no more failures.
@@ -39,6 +41,9 @@ int softgpu_calls(const char *kind);
 int softgpu_leaks(void);
 /* Makes the software GPU pretend to be a card of this compute capability (default 9, 0). */
 void softgpu_capability(int major, int minor);
+/* How many devices there are (default 1, SOFTGPU_DEVICES sets it at start). A process uses one of
+ * them; they are alike, and differ in what cudaDeviceProp.uuid says. */
+void softgpu_devices(int count);
 /* Its memory (default 4 GiB). */
 void softgpu_card(size_t bytes);
 
@@ -49,6 +54,7 @@ bool softgpu_fails(const char *kind);
 /* Prints "softgpu: message" and aborts. */
 void softgpu_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 uint64_t softgpu_random(void);
+int softgpu_device(void); /* the one that cudaSetDevice() has chosen */
 /* True when [p, p + bytes) lies inside one live device allocation. Host code may ask any time. */
 bool softgpu_on_device(const void *p, size_t bytes);
 /* Counts things for softgpu_leaks(): +1 when one is made, -1 when it is destroyed. */

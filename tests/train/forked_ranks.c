@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,6 +80,17 @@ int ranks_mine(void) {
 
 int ranks_here(void) {
     return ranks.count;
+}
+
+int ranks_place(void) {
+    return ranks.mine;
+}
+
+void ranks_end_all(const char *message) {
+    fprintf(stderr, "rank %d: %s\n", ranks.mine, message);
+    if (ranks.mine == 0)
+        fail_msg("%s", message);
+    _exit(PARTNER_GONE);
 }
 
 /* ---- processes ---- */

@@ -68,9 +68,14 @@ enum cudaDeviceAttr {
 #define cudaEventDisableTiming 0x02
 #define cudaHostAllocDefault   0x00
 
+typedef struct CUuuid_st {
+    char bytes[16];
+} cudaUUID_t;
+
 /* The real one has many more members; only these are read. */
 struct cudaDeviceProp {
     char name[256];
+    cudaUUID_t uuid;
     size_t totalGlobalMem;
 };
 
