@@ -127,12 +127,15 @@ static void fill_dy(const Phase *phase, float *room, int first, int images) {
 /* ---- forward ---- */
 
 static void add_bias(const Phase *phase, float *y) {
-    int block = phase->program->cpu->block, pixels = pixels_of(phase->conv->out);
+    const Kernels *k = phase->program->cpu->kernels;
+    size_t plane = (size_t)(pixels_of(phase->conv->out) * k->block);
     const float *bias = cpu_param(phase->program->state, SECTION_VALUE, phase->conv->bias);
-    for (int b = 0; b < channel_blocks(phase->conv->out.c, block); b++)
-        for (int p = 0; p < pixels; p++, y += block)
-            for (int lane = 0; lane < at_most(phase->conv->out.c - b * block, block); lane++)
-                y[lane] += bias[b * block + lane];
+    for (int at = 0; at < phase->conv->out.c; at += k->block, y += plane) {
+        float vector[BLOCK_MAX] __attribute__((aligned(64))) = {0};
+        memcpy(vector, bias + at,
+               (size_t)at_most(phase->conv->out.c - at, k->block) * sizeof *bias);
+        k->add_vector(y, vector, plane);
+    }
 }
 
 /* What follows the convolution of image n. */
@@ -196,18 +199,18 @@ Status chunk_run_forward(CpuProgram *program, const Step *step, int count) {
 
 /* db of the chunk's images, added to the piece's one image after the other. */
 static void add_bias_gradient(const Phase *phase, float *db, const float *room, int images) {
-    int block = phase->program->cpu->block;
+    const Kernels *k = phase->program->cpu->kernels;
     Shape out = phase->conv->out;
     const Frame *frame = &phase->engine->dy;
-    for (int i = 0; i < images * out.c; i++) {
-        int k = i % out.c;
-        const float *image = room + (size_t)(i / out.c) * frame->image + frame->origin +
-                             (size_t)(k / block) * frame->plane + (size_t)(k % block);
-        double sum = 0;
-        for (int y = 0; y < out.h; y++)
-            for (int x = 0; x < out.w; x++)
-                sum += image[(size_t)y * frame->row + (size_t)(x * block)];
-        db[k] += (float)sum;
+    int blocks = channel_blocks(out.c, k->block);
+    for (int i = 0; i < images * blocks; i++) {
+        double sum[BLOCK_MAX];
+        k->sum_pixels(sum,
+                      room + (size_t)(i / blocks) * frame->image + frame->origin +
+                          (size_t)(i % blocks) * frame->plane,
+                      frame->row, out.h, out.w);
+        for (int lane = 0; lane < k->block; lane++)
+            db[i % blocks * k->block + lane] += (float)sum[lane];
     }
 }
 

@@ -6,7 +6,7 @@
 #include "cpu/layout.h"
 
 enum {
-    TILE = 4,         /* outputs a side */
+    TILE_SIDE = 6,    /* inputs */
     POINTS = 36,      /* products of a tile */
     BLOCK_TILES = 32, /* tiles that are multiplied together: V, M and U stay in a core's L2 cache */
     CHANNELS_MAX = 128 /* beyond, U does not */
@@ -14,6 +14,7 @@ enum {
 
 typedef struct Winograd {
     Engine base;
+    int taps, tile;      /* a side of the window; outputs a side of a tile */
     int inputs, outputs; /* channels there are */
     int C, K, block;     /* padded to whole vectors of so many */
     Shape shape;         /* height and width of x and y */
@@ -22,8 +23,9 @@ typedef struct Winograd {
 } Winograd;
 
 bool winograd_fits(Shape in, Shape out, Window window) {
-    return window.r == 3 && window.s == 3 && window.stride == 1 && window.pad == 1 &&
-           in.c <= CHANNELS_MAX && out.c <= CHANNELS_MAX && in.c >= 8;
+    bool square = window.r == window.s && (window.r == 3 || window.r == 5);
+    return square && window.stride == 1 && window.pad == window.r / 2 && in.c <= CHANNELS_MAX &&
+           out.c <= CHANNELS_MAX && in.c >= 8;
 }
 
 /* ---- sizes; distances of two positions are odd multiples of a cache line, so that the 36 of them
@@ -39,14 +41,15 @@ static size_t weight_plane(const Winograd *w) {
     return (size_t)w->C * (size_t)w->K + 16;
 }
 
-/* One pixel of zeros in front, and behind what the last tile wants. */
+/* The padding in front, and behind what the last tile wants. */
 static Frame frame_of(const Winograd *w, int channels) {
-    size_t block = (size_t)w->block, row = (size_t)(w->across * TILE + 2) * block;
-    size_t plane = (size_t)(w->down * TILE + 2) * row;
-    return (Frame){row, plane, (size_t)channels / block * plane, row + block};
+    size_t block = (size_t)w->block, row = (size_t)(w->across * w->tile + w->taps - 1) * block;
+    size_t plane = (size_t)(w->down * w->tile + w->taps - 1) * row;
+    return (Frame){row, plane, (size_t)channels / block * plane,
+                   (size_t)(w->taps / 2) * (row + block)};
 }
 
-static const EngineOps winograd_ops;
+static const EngineOps three_taps, five_taps;
 
 Status winograd_create(const CpuProgram *program, const Conv *conv, Engine **result) {
     int block = program->cpu->block;
@@ -54,20 +57,22 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Engine **res
     if (!w)
         return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
     *result = &w->base;
-    w->base.ops = &winograd_ops;
+    w->taps = conv->window.r;
+    w->tile = TILE_SIDE + 1 - w->taps;
+    w->base.ops = w->taps == 3 ? &three_taps : &five_taps;
     w->inputs = conv->in.c;
     w->outputs = conv->out.c;
     w->block = block;
     w->C = padded_channels(conv->in.c, block);
     w->K = padded_channels(conv->out.c, block);
     w->shape = conv->in;
-    w->across = (conv->in.w + TILE - 1) / TILE;
-    w->down = (conv->in.h + TILE - 1) / TILE;
+    w->across = (conv->in.w + w->tile - 1) / w->tile;
+    w->down = (conv->in.h + w->tile - 1) / w->tile;
     w->base.x = frame_of(w, w->C);
     w->base.dy = frame_of(w, w->K);
     w->base.dx_image = blocked_count(conv->in, block);
     w->base.work_floats = 2 * POINTS * tile_plane(most(w)) + POINTS * weight_plane(w);
-    w->base.weight_floats = 9 * (size_t)w->C * (size_t)w->K;
+    w->base.weight_floats = (size_t)(w->taps * w->taps) * (size_t)w->C * (size_t)w->K;
     w->base.bias_floats = (size_t)w->K;
     w->base.parts = w->K / block * w->inputs;
     engine_divide(&w->base, program, w->across * w->down, BLOCK_TILES);
@@ -124,20 +129,19 @@ static void next_site(const Winograd *w, TileSite *site) {
     site->image++;
 }
 
-typedef void TransformFn(float *V, size_t plane, const float *x, size_t row);
+typedef void TransformFn(float *V, size_t plane, const float *x, size_t row, int taps);
 
-/* Transforms `count` tiles from `first` on; what is missing to a multiple of 16 becomes zero.
- * border: 0 begins at the padding, 1 at the first pixel. */
+/* Transforms `count` tiles of images that begin at `framed`, from tile `first` on; what is missing
+ * to a multiple of 16 becomes zero. */
 static int transform(const Winograd *w, TransformFn *fn, float *V, const float *framed,
-                     const Frame *frame, int first, int count, int channels, int border) {
+                     const Frame *frame, int first, int count, int channels) {
     int block = w->block, blocks = channels / block, whole = (count + 15) / 16 * 16;
     TileSite site = tile_site(w, first);
     for (int t = 0; t < count; t++, next_site(w, &site)) {
-        size_t at = (size_t)(site.y * TILE + border) * frame->row +
-                    (size_t)(site.x * TILE + border) * (size_t)block;
+        size_t at = (size_t)(site.y * w->tile) * frame->row + (size_t)(site.x * w->tile * block);
         for (int b = 0; b < blocks; b++)
             fn(V + (size_t)t * (size_t)channels + (size_t)b * (size_t)block, tile_plane(channels),
-               framed + (size_t)(site.image * blocks + b) * frame->plane + at, frame->row);
+               framed + (size_t)(site.image * blocks + b) * frame->plane + at, frame->row, w->taps);
     }
     for (int p = 0; p < POINTS && whole > count; p++)
         memset(V + (size_t)p * tile_plane(channels) + (size_t)count * (size_t)channels, 0,
@@ -152,13 +156,14 @@ static void put_tiles(const Kernels *k, const Winograd *w, float *y, const float
     size_t row = (size_t)w->shape.w * (size_t)block, plane = (size_t)w->shape.h * row;
     TileSite site = tile_site(w, first);
     for (int t = 0; t < count; t++, next_site(w, &site)) {
-        int rows = w->shape.h - site.y * TILE, cols = w->shape.w - site.x * TILE;
-        size_t at = (size_t)(site.y * TILE) * row + (size_t)(site.x * TILE) * (size_t)block;
+        int top = site.y * w->tile, left = site.x * w->tile;
+        size_t at = (size_t)top * row + (size_t)(left * block);
         for (int b = 0; b < blocks; b++)
             k->winograd_output(y + ((size_t)site.image * (size_t)blocks + (size_t)b) * plane + at,
-                               row, rows < TILE ? rows : TILE, cols < TILE ? cols : TILE,
+                               row, clamped(w->shape.h - top, 1, w->tile),
+                               clamped(w->shape.w - left, 1, w->tile),
                                M + (size_t)t * (size_t)channels + (size_t)b * (size_t)block,
-                               tile_plane(channels));
+                               tile_plane(channels), w->taps);
     }
 }
 
@@ -179,10 +184,11 @@ static void convolve(const Winograd *w, const Kernels *k, const Room *room, floa
     size_t lines = lines_per_product(prefetch, tiles);
     for (int t = 0; t < tiles; t += BLOCK_TILES) {
         int count = tiles - t < BLOCK_TILES ? tiles - t : BLOCK_TILES;
-        int whole = transform(w, k->winograd_input, V, from, frame, t, count, C, 0);
+        int whole = transform(w, k->winograd_input, V, from, frame, t, count, C);
         for (int p = 0; p < POINTS; p++) {
             k->winograd_multiply(M + (size_t)p * tile_plane(K), V + (size_t)p * tile_plane(C),
-                                 U + (size_t)p * (size_t)C * (size_t)K, whole, C, K);
+                                 U + (size_t)p * (size_t)C * (size_t)K, whole,
+                                 data ? w->outputs : w->inputs, C, K);
             prefetch_some(prefetch, lines);
         }
         put_tiles(k, w, to, M, t, count, K);
@@ -203,9 +209,11 @@ static void winograd_renew(Engine *engine, const CpuProgram *program, const Conv
     const Winograd *w = (const Winograd *)engine;
     const Kernels *k = program->cpu->kernels;
     const float *values = cpu_param(program->state, SECTION_VALUE, conv->weight);
-    k->winograd_weights(w->U[CONV_FORWARD], values, w->K, w->C, w->outputs, w->inputs, false);
+    k->winograd_weights(w->U[CONV_FORWARD], values, w->K, w->C, w->outputs, w->inputs, false,
+                        w->taps);
     if (w->U[CONV_DATA])
-        k->winograd_weights(w->U[CONV_DATA], values, w->C, w->K, w->inputs, w->outputs, true);
+        k->winograd_weights(w->U[CONV_DATA], values, w->C, w->K, w->inputs, w->outputs, true,
+                            w->taps);
 }
 
 /* ---- weight gradient ---- */
@@ -213,14 +221,15 @@ static void winograd_renew(Engine *engine, const CpuProgram *program, const Conv
 static void winograd_accumulate(const Engine *engine, const Kernels *k, const Room *room, float *dw,
                                 int images, bool first, Prefetch *prefetch) {
     const Winograd *w = (const Winograd *)engine;
+    const float *dy = room->dy + w->base.dy.origin; /* the first pixel, behind the padding */
     float *V = room_V(room), *D = room_M(w, room), *dU = room_dU(w, room);
     int tiles = images * w->across * w->down;
     size_t lines = lines_per_product(prefetch, tiles);
     (void)dw;
     for (int t = 0; t < tiles; t += BLOCK_TILES) {
         int count = tiles - t < BLOCK_TILES ? tiles - t : BLOCK_TILES;
-        int whole = transform(w, k->winograd_input, V, room->x, &w->base.x, t, count, w->C, 0);
-        transform(w, k->winograd_gradient, D, room->dy, &w->base.dy, t, count, w->K, 1);
+        int whole = transform(w, k->winograd_input, V, room->x, &w->base.x, t, count, w->C);
+        transform(w, k->winograd_gradient, D, dy, &w->base.dy, t, count, w->K);
         for (int p = 0; p < POINTS; p++) {
             k->winograd_accumulate(
                 dU + (size_t)p * weight_plane(w), V + (size_t)p * tile_plane(w->C),
@@ -232,31 +241,29 @@ static void winograd_accumulate(const Engine *engine, const Kernels *k, const Ro
 
 static void winograd_finish(const Engine *engine, const Kernels *k, const Room *room, float *dw) {
     const Winograd *w = (const Winograd *)engine;
-    k->winograd_weight_gradient(dw, room_dU(w, room), weight_plane(w), w->K, w->C);
+    k->winograd_weight_gradient(dw, room_dU(w, room), weight_plane(w), w->K, w->C, w->taps);
 }
 
-/* One block of outputs and one input channel; dw is [9][K / B][C][B]. */
+/* One block of outputs and one input channel; dw is [taps taps][K / B][C][B]. */
 static void winograd_store(const Engine *engine, const Kernels *k, float *to, const float *dw,
                            int part) {
     const Winograd *w = (const Winograd *)engine;
-    int block = k->block, b = part / w->inputs, c = part % w->inputs;
+    int block = k->block, b = part / w->inputs, c = part % w->inputs, taps = w->taps * w->taps;
     size_t area = (size_t)w->C * (size_t)w->K;
     size_t at = ((size_t)b * (size_t)w->C + (size_t)c) * (size_t)block;
     for (int lane = 0; lane < block && b * block + lane < w->outputs; lane++) {
         size_t o = (size_t)(b * block + lane);
-        for (int i = 0; i < 9; i++)
-            to[(o * (size_t)w->inputs + (size_t)c) * 9 + (size_t)i] =
+        for (int i = 0; i < taps; i++)
+            to[(o * (size_t)w->inputs + (size_t)c) * (size_t)taps + (size_t)i] =
                 dw[(size_t)i * area + at + (size_t)lane];
     }
 }
 
-static const EngineOps winograd_ops = {
-    .name = "Winograd F(4x4, 3x3)",
-    .destroy = winograd_destroy,
-    .renew = winograd_renew,
-    .forward = winograd_forward,
-    .data = winograd_data,
-    .accumulate = winograd_accumulate,
-    .finish = winograd_finish,
-    .store = winograd_store,
-};
+#define WINOGRAD_OPS(title)                                                                        \
+    {                                                                                              \
+        .name = title, .destroy = winograd_destroy, .renew = winograd_renew,                       \
+        .forward = winograd_forward, .data = winograd_data, .accumulate = winograd_accumulate,     \
+        .finish = winograd_finish, .store = winograd_store                                         \
+    }
+static const EngineOps three_taps = WINOGRAD_OPS("Winograd F(4x4, 3x3)");
+static const EngineOps five_taps = WINOGRAD_OPS("Winograd F(2x2, 5x5)");

@@ -16,6 +16,21 @@ void KERNEL(sum)(float *y, const float *a, const float *b, size_t n) {
         store(y + i, load(a + i) + load(b + i));
 }
 
+void KERNEL(add_vector)(float *y, const float *v, size_t n) {
+    Vec value = load(v);
+    for (size_t i = 0; i < n; i += BLOCK)
+        store(y + i, load(y + i) + value);
+}
+
+void KERNEL(sum_pixels)(double *sum, const float *x, size_t row, int h, int w) {
+    double total[BLOCK] = {0};
+    for (int i = 0; i < h; i++)
+        for (int j = 0; j < w; j++)
+            add_to(total, load(x + (size_t)i * row + (size_t)j * BLOCK));
+    for (int c = 0; c < BLOCK; c++)
+        sum[c] = total[c];
+}
+
 void KERNEL(product)(float *y, const float *a, const float *b, size_t n) {
     for (size_t i = 0; i < n; i += BLOCK)
         store(y + i, load(a + i) * load(b + i));

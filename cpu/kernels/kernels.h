@@ -114,8 +114,11 @@ typedef struct Kernels {
     void (*relu)(float *y, const float *x, size_t n);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t n);
     void (*sum)(float *y, const float *a, const float *b, size_t n);
+    void (*add_vector)(float *y, const float *v, size_t n); /* v: B floats, to every pixel */
     void (*product)(float *y, const float *a, const float *b, size_t n);
     void (*sigmoid_backward)(float *dx, const float *dy, const float *y, size_t n);
+    /* B sums over h x w pixels, whose rows are `row` floats apart */
+    void (*sum_pixels)(double *sum, const float *x, size_t row, int h, int w);
     /* one plane of n floats, whose first `lanes` channels of B are in use; the others become 0 */
     void (*sigmoid)(float *y, const float *x, size_t n, int lanes);
     void (*affine)(float *y, const float *x, size_t n, int lanes, float scale, float shift);
@@ -133,14 +136,17 @@ typedef struct Kernels {
     /* c[i][j] = sum_d a[i * row + d * col] b[d][j]; cols a multiple of B, rows ldb floats apart */
     void (*gemm_axpy)(float *c, const float *a, size_t row, size_t col, const float *b, size_t ldb,
                       int rows, int depth, size_t cols);
-    /* winograd.c: its head comment has the layouts */
-    void (*winograd_input)(float *V, size_t plane, const float *x, size_t row);
-    void (*winograd_gradient)(float *D, size_t plane, const float *dy, size_t row);
-    void (*winograd_output)(float *y, size_t row, int rows, int cols, const float *M, size_t plane);
+    /* winograd.c: its head comment has the layouts; taps: 3 or 5, a side of the window */
+    void (*winograd_input)(float *V, size_t plane, const float *x, size_t row, int taps);
+    void (*winograd_gradient)(float *D, size_t plane, const float *dy, size_t row, int taps);
+    void (*winograd_output)(float *y, size_t row, int rows, int cols, const float *M, size_t plane,
+                            int taps);
     void (*winograd_weights)(float *U, const float *w, int K, int C, int outputs, int inputs,
-                             bool turned);
-    void (*winograd_weight_gradient)(float *dw, const float *dU, size_t plane, int K, int C);
-    void (*winograd_multiply)(float *M, const float *V, const float *U, int tiles, int C, int K);
+                             bool turned, int taps);
+    void (*winograd_weight_gradient)(float *dw, const float *dU, size_t plane, int K, int C,
+                                     int taps);
+    void (*winograd_multiply)(float *M, const float *V, const float *U, int tiles, int depth, int C,
+                              int K);
     void (*winograd_accumulate)(float *dU, const float *V, const float *D, int tiles, int C, int K,
                                 bool first);
     /* direct.c: one line of the output, and the gradient of w ([outputs / B][rows][B]) over all

@@ -12,6 +12,8 @@ void KERNEL(bn_apply_rows)(float *, size_t, const float *, const float *, const 
 void KERNEL(relu)(float *, const float *, size_t);
 void KERNEL(relu_backward)(float *, const float *, const float *, size_t);
 void KERNEL(sum)(float *, const float *, const float *, size_t);
+void KERNEL(add_vector)(float *, const float *, size_t);
+void KERNEL(sum_pixels)(double *, const float *, size_t, int, int);
 void KERNEL(product)(float *, const float *, const float *, size_t);
 void KERNEL(sigmoid_backward)(float *, const float *, const float *, size_t);
 void KERNEL(sigmoid)(float *, const float *, size_t, int);
@@ -24,12 +26,12 @@ void KERNEL(avg_pool_backward)(float *, const float *, const PoolShape *);
 void KERNEL(gemm_dot)(float *, int, const float *, const float *, int, int, size_t);
 void KERNEL(gemm_axpy)(float *, const float *, size_t, size_t, const float *, size_t, int, int,
                        size_t);
-void KERNEL(winograd_input)(float *, size_t, const float *, size_t);
-void KERNEL(winograd_gradient)(float *, size_t, const float *, size_t);
-void KERNEL(winograd_output)(float *, size_t, int, int, const float *, size_t);
-void KERNEL(winograd_weights)(float *, const float *, int, int, int, int, bool);
-void KERNEL(winograd_weight_gradient)(float *, const float *, size_t, int, int);
-void KERNEL(winograd_multiply)(float *, const float *, const float *, int, int, int);
+void KERNEL(winograd_input)(float *, size_t, const float *, size_t, int);
+void KERNEL(winograd_gradient)(float *, size_t, const float *, size_t, int);
+void KERNEL(winograd_output)(float *, size_t, int, int, const float *, size_t, int);
+void KERNEL(winograd_weights)(float *, const float *, int, int, int, int, bool, int);
+void KERNEL(winograd_weight_gradient)(float *, const float *, size_t, int, int, int);
+void KERNEL(winograd_multiply)(float *, const float *, const float *, int, int, int, int);
 void KERNEL(winograd_accumulate)(float *, const float *, const float *, int, int, int, bool);
 void KERNEL(direct_line)(float *, const float *, const DirectProduct *, int);
 void KERNEL(direct_gradient)(float *, const float *, const DirectProduct *, const float *,
@@ -48,6 +50,8 @@ const Kernels KERNEL(kernels) = {
     .relu = KERNEL(relu),
     .relu_backward = KERNEL(relu_backward),
     .sum = KERNEL(sum),
+    .add_vector = KERNEL(add_vector),
+    .sum_pixels = KERNEL(sum_pixels),
     .product = KERNEL(product),
     .sigmoid_backward = KERNEL(sigmoid_backward),
     .sigmoid = KERNEL(sigmoid),

@@ -1,18 +1,24 @@
-/* Winograd's F(4x4, 3x3): sixteen outputs of a 3x3 convolution from 36 products instead of 144.
+/* Winograd's F(4x4, 3x3), sixteen outputs of a 3x3 convolution from 36 products instead of 144, and
+ * F(2x2, 5x5), four of a 5x5 one from 36 instead of 100. `taps` is 3 or 5 throughout.
  *
  * Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016; the
  * points are 0, a, -a, b, -b, infinity: y = A^T [(G w G^T) . (B^T x B)] A,   dw = G^T [(B^T x B) .
- * (A dy A^T)] G with x 6x6, w 3x3, y 4x4. Theirs are a = 1 and b = 2, where the third powers make
- * the fourth output of a line the worst; around 1, with exact squares, errors are half of that.
- * The 36 positions are independent: over channels and tiles
- * each is a matrix product. The data gradient is the same with w turned by 180 degrees and
- * transposed.
+ * (A dy A^T)] G with x 6x6, w 3x3, y 4x4 (w 5x5, y 2x2: A and G have other powers of the points, B
+ * is the same). Theirs are a = 1 and b = 2, where the third powers make the fourth output of a line
+ * the worst; around 1, with exact squares, errors are half of that. The 36 positions are
+ * independent: over channels and tiles each is a matrix product. The data gradient is the same with
+ * w turned by 180 degrees and transposed.
  *
  * Layouts: V, M, D are [36][tiles][channels], U and dU are [36][K / B][C][B]. `plane` is the
  * distance of two positions. Compiled with contraction to fused multiply-adds. */
 #include "cpu/kernels/vec.h"
 
-enum { SIDE = 6, POINTS = 36 };
+enum { SIDE = 6, TAPS_MAX = 5, OUTPUTS_MAX = 4 };
+
+/* Of a tile, a side. */
+INLINE int outputs_of(int taps) {
+    return SIDE + 1 - taps;
+}
 
 /* The points a and b, their squares, and 1 / f'(0), 1 / f'(a), 1 / f'(b) with
  * f(x) = x (x^2 - a^2) (x^2 - b^2). */
@@ -37,48 +43,65 @@ INLINE void input_line(Vec *o, const Vec *d) {
     o[5] = (d[5] - A2 * d[3]) - B2 * odd_b;
 }
 
-INLINE void output_line(Vec *o, const Vec *m) {
+INLINE void output_line(Vec *o, const Vec *m, int outputs) {
     Vec s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
     o[0] = m[0] + s1 + s2;
     o[1] = B * d2 + A * d1;
+    if (outputs == 2) {
+        o[1] += m[5];
+        return;
+    }
     o[2] = B2 * s2 + A2 * s1;
     o[3] = B2 * B * d2 + (A2 * A * d1 + m[5]);
 }
 
-/* A times a line of four. */
-INLINE void gradient_line(Vec *o, const Vec *y) {
-    Vec even_a = A2 * y[2] + y[0], odd_a = A2 * y[3] + y[1];
-    Vec even_b = B2 * y[2] + y[0], odd_b = B2 * y[3] + y[1];
+/* A times a line of four or two. */
+INLINE void gradient_line(Vec *o, const Vec *y, int outputs) {
+    Vec even_a = y[0], odd_a = y[1], even_b = y[0], odd_b = y[1];
+    if (outputs == 4) {
+        even_a = A2 * y[2] + y[0], odd_a = A2 * y[3] + y[1];
+        even_b = B2 * y[2] + y[0], odd_b = B2 * y[3] + y[1];
+    }
     o[0] = y[0];
     o[1] = A * odd_a + even_a;
     o[2] = even_a - A * odd_a;
     o[3] = B * odd_b + even_b;
     o[4] = even_b - B * odd_b;
-    o[5] = y[3];
+    o[5] = y[outputs - 1];
 }
 
-/* G times a line of three. */
-INLINE void weight_line(Vec *o, const Vec *w) {
+/* G times a line of three or five. */
+INLINE void weight_line(Vec *o, const Vec *w, int taps) {
     Vec even_a = NA * w[0] + NA * A2 * w[2], odd_a = NA * A * w[1];
     Vec even_b = NB * w[0] + NB * B2 * w[2], odd_b = NB * B * w[1];
+    if (taps == 5) {
+        even_a += NA * A2 * A2 * w[4], odd_a += NA * A2 * A * w[3];
+        even_b += NB * B2 * B2 * w[4], odd_b += NB * B2 * B * w[3];
+    }
     o[0] = N0 * w[0];
     o[1] = even_a + odd_a;
     o[2] = even_a - odd_a;
     o[3] = even_b + odd_b;
     o[4] = even_b - odd_b;
-    o[5] = w[2];
+    o[5] = w[taps - 1];
 }
 
 /* G^T times a line of six. */
-INLINE void weight_gradient_line(Vec *o, const Vec *u) {
+INLINE void weight_gradient_line(Vec *o, const Vec *u, int taps) {
     Vec s1 = u[1] + u[2], d1 = u[1] - u[2], s2 = u[3] + u[4], d2 = u[3] - u[4];
     o[0] = N0 * u[0] + (NA * s1 + NB * s2);
     o[1] = NA * A * d1 + NB * B * d2;
-    o[2] = NA * A2 * s1 + NB * B2 * s2 + u[5];
+    o[2] = NA * A2 * s1 + NB * B2 * s2;
+    if (taps == 5) {
+        o[3] = NA * A2 * A * d1 + NB * B2 * B * d2;
+        o[4] = NA * A2 * A2 * s1 + NB * B2 * B2 * s2;
+    }
+    o[taps - 1] += u[5];
 }
 
 /* x: the tile's first pixel in a padded plane whose rows are `row` floats apart. */
-void KERNEL(winograd_input)(float *V, size_t plane, const float *x, size_t row) {
+void KERNEL(winograd_input)(float *V, size_t plane, const float *x, size_t row, int taps) {
+    (void)taps; /* B depends on the points alone */
     Vec t[SIDE][SIDE], d[SIDE], o[SIDE];
     for (int j = 0; j < SIDE; j++) {
         for (int i = 0; i < SIDE; i++)
@@ -94,103 +117,135 @@ void KERNEL(winograd_input)(float *V, size_t plane, const float *x, size_t row) 
     }
 }
 
-/* dy: the tile's 4x4 pixels, as x. */
-void KERNEL(winograd_gradient)(float *D, size_t plane, const float *dy, size_t row) {
-    Vec t[SIDE][4], d[4], o[SIDE];
-    for (int j = 0; j < 4; j++) {
-        for (int i = 0; i < 4; i++)
+INLINE void gradient_tile(float *D, size_t plane, const float *dy, size_t row, int outputs) {
+    Vec t[SIDE][OUTPUTS_MAX], d[OUTPUTS_MAX], o[SIDE];
+    for (int j = 0; j < outputs; j++) {
+        for (int i = 0; i < outputs; i++)
             d[i] = load(dy + (size_t)i * row + (size_t)j * BLOCK);
-        gradient_line(o, d);
+        gradient_line(o, d, outputs);
         for (int i = 0; i < SIDE; i++)
             t[i][j] = o[i];
     }
     for (int i = 0; i < SIDE; i++) {
-        gradient_line(o, t[i]);
+        gradient_line(o, t[i], outputs);
         for (int j = 0; j < SIDE; j++)
             store(D + (size_t)(i * SIDE + j) * plane, o[j]);
     }
 }
 
-INLINE void output_tile(float *y, size_t row, int rows, int cols, const float *M, size_t plane) {
-    Vec t[4][SIDE], m[SIDE], o[4];
+/* dy: the tile's 4x4 or 2x2 pixels, as x. */
+void KERNEL(winograd_gradient)(float *D, size_t plane, const float *dy, size_t row, int taps) {
+    if (taps == 3)
+        gradient_tile(D, plane, dy, row, 4);
+    else
+        gradient_tile(D, plane, dy, row, 2);
+}
+
+INLINE void output_tile(float *y, size_t row, int rows, int cols, const float *M, size_t plane,
+                        int outputs) {
+    Vec t[OUTPUTS_MAX][SIDE], m[SIDE], o[OUTPUTS_MAX];
     for (int j = 0; j < SIDE; j++) {
         for (int i = 0; i < SIDE; i++)
             m[i] = load(M + (size_t)(i * SIDE + j) * plane);
-        output_line(o, m);
-        for (int i = 0; i < 4; i++)
+        output_line(o, m, outputs);
+        for (int i = 0; i < outputs; i++)
             t[i][j] = o[i];
     }
-    for (int i = 0; i < 4; i++) {
-        output_line(o, t[i]);
-        for (int j = 0; j < 4; j++)
+    for (int i = 0; i < outputs; i++) {
+        output_line(o, t[i], outputs);
+        for (int j = 0; j < outputs; j++)
             if (i < rows && j < cols)
                 store(y + (size_t)i * row + (size_t)j * BLOCK, o[j]);
     }
 }
 
-/* y: the tile's first pixel; only rows x cols of it (1 to 4) lie inside the image. */
-void KERNEL(winograd_output)(float *y, size_t row, int rows, int cols, const float *M,
-                             size_t plane) {
-    if (rows == 4 && cols == 4)
-        output_tile(y, row, 4, 4, M, plane);
+/* y: the tile's first pixel; only rows x cols of it (at least one) lie inside the image. */
+void KERNEL(winograd_output)(float *y, size_t row, int rows, int cols, const float *M, size_t plane,
+                             int taps) {
+    if (taps == 5)
+        output_tile(y, row, rows, cols, M, plane, 2);
+    else if (rows == 4 && cols == 4)
+        output_tile(y, row, 4, 4, M, plane, 4);
     else
-        output_tile(y, row, rows, cols, M, plane);
+        output_tile(y, row, rows, cols, M, plane, 4);
 }
 
 /* ---- weights ---- */
 
-/* U from w [K][C][3][3], K and C padded to whole vectors by `outputs` and `inputs`, the ones there
- * are; `turned`: for the data gradient, where the roles of K and C are exchanged. */
-void KERNEL(winograd_weights)(float *U, const float *w, int K, int C, int outputs, int inputs,
-                              bool turned) {
+/* One vector of outputs k of the weights of inputs c, tap by tap. */
+INLINE void gather_taps(float taps_of[][BLOCK], const float *w, int block, int c, int outputs,
+                        int inputs, bool turned, int area) {
+    for (int lane = 0; lane < BLOCK; lane++) {
+        int k = block * BLOCK + lane;
+        bool there = k < outputs && c < inputs;
+        size_t at = turned ? (size_t)c * (size_t)outputs + (size_t)k
+                           : (size_t)k * (size_t)inputs + (size_t)c;
+        const float *from = there ? w + at * (size_t)area : NULL;
+        for (int i = 0; i < area; i++)
+            taps_of[turned ? area - 1 - i : i][lane] = from ? from[i] : 0;
+    }
+}
+
+INLINE void transform_weights(float *U, const float *w, int K, int C, int outputs, int inputs,
+                              bool turned, int taps) {
     size_t plane = (size_t)K * (size_t)C;
     for (int block = 0; block < K / BLOCK; block++)
         for (int c = 0; c < C; c++) {
-            float nine[9][BLOCK] __attribute__((aligned(4 * BLOCK))) = {{0}};
-            for (int lane = 0; lane < BLOCK; lane++) {
-                int k = block * BLOCK + lane;
-                if (k >= outputs || c >= inputs)
-                    continue;
-                const float *from = turned ? w + ((size_t)c * (size_t)outputs + (size_t)k) * 9
-                                           : w + ((size_t)k * (size_t)inputs + (size_t)c) * 9;
-                for (int i = 0; i < 9; i++)
-                    nine[turned ? 8 - i : i][lane] = from[i];
-            }
-            Vec t[SIDE][3], d[3], o[SIDE];
-            for (int j = 0; j < 3; j++) {
-                for (int i = 0; i < 3; i++)
-                    d[i] = load(nine[i * 3 + j]);
-                weight_line(o, d);
+            float values[TAPS_MAX * TAPS_MAX][BLOCK] __attribute__((aligned(4 * BLOCK)));
+            gather_taps(values, w, block, c, outputs, inputs, turned, taps * taps);
+            Vec t[SIDE][TAPS_MAX], d[TAPS_MAX], o[SIDE];
+            for (int j = 0; j < taps; j++) {
+                for (int i = 0; i < taps; i++)
+                    d[i] = load(values[i * taps + j]);
+                weight_line(o, d, taps);
                 for (int i = 0; i < SIDE; i++)
                     t[i][j] = o[i];
             }
             float *to = U + ((size_t)block * (size_t)C + (size_t)c) * BLOCK;
             for (int i = 0; i < SIDE; i++) {
-                weight_line(o, t[i]);
+                weight_line(o, t[i], taps);
                 for (int j = 0; j < SIDE; j++)
                     store(to + (size_t)(i * SIDE + j) * plane, o[j]);
             }
         }
 }
 
-/* dw [9][K / B][C][B] from dU. */
-void KERNEL(winograd_weight_gradient)(float *dw, const float *dU, size_t plane, int K, int C) {
+/* U from w [K][C][taps][taps], K and C padded to whole vectors by `outputs` and `inputs`, the ones
+ * there are; `turned`: for the data gradient, where the roles of K and C are exchanged. */
+void KERNEL(winograd_weights)(float *U, const float *w, int K, int C, int outputs, int inputs,
+                              bool turned, int taps) {
+    if (taps == 3)
+        transform_weights(U, w, K, C, outputs, inputs, turned, 3);
+    else
+        transform_weights(U, w, K, C, outputs, inputs, turned, 5);
+}
+
+INLINE void transform_gradient(float *dw, const float *dU, size_t plane, int K, int C, int taps) {
     size_t count = (size_t)K * (size_t)C;
     for (size_t at = 0; at < count; at += BLOCK) {
-        Vec t[3][SIDE], u[SIDE], o[3];
+        Vec t[TAPS_MAX][SIDE], u[SIDE], o[TAPS_MAX];
         for (int j = 0; j < SIDE; j++) {
             for (int i = 0; i < SIDE; i++)
                 u[i] = load(dU + (size_t)(i * SIDE + j) * plane + at);
-            weight_gradient_line(o, u);
-            for (int i = 0; i < 3; i++)
+            weight_gradient_line(o, u, taps);
+            for (int i = 0; i < taps; i++)
                 t[i][j] = o[i];
         }
-        for (int i = 0; i < 3; i++) {
-            weight_gradient_line(o, t[i]);
-            for (int j = 0; j < 3; j++)
-                store(dw + (size_t)(i * 3 + j) * count + at, o[j]);
+        for (int i = 0; i < taps; i++) {
+            weight_gradient_line(o, t[i], taps);
+            for (int j = 0; j < taps; j++)
+                store(dw + (size_t)(i * taps + j) * count + at, o[j]);
         }
     }
+}
+
+/* dw [taps taps][K / B][C][B] from dU. */
+void KERNEL(winograd_weight_gradient)(float *dw, const float *dU, size_t plane, int K, int C,
+                                      int taps) {
+    if (taps == 3)
+        transform_gradient(dw, dU, plane, K, C, 3);
+    else
+        transform_gradient(dw, dU, plane, K, C, 5);
 }
 
 /* ---- products ---- */
@@ -203,14 +258,14 @@ enum { TILES_1 = 8, TILES_2 = 4 };
 #endif
 
 /* M[t][k] for `rows` tiles and `vectors` vectors of k. */
-INLINE void multiply_tile(float *M, int K, const float *V, const float *U, int C, int rows,
-                          int vectors) {
+INLINE void multiply_tile(float *M, int K, const float *V, const float *U, int depth, int C,
+                          int rows, int vectors) {
     Vec sum[TILES_1][2];
     size_t block = (size_t)C * BLOCK;
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++)
             sum[i][v] = splat(0);
-    for (int c = 0; c < C; c++) {
+    for (int c = 0; c < depth; c++) {
         Vec u[2];
         for (int v = 0; v < vectors; v++)
             u[v] = load(U + (size_t)v * block + (size_t)c * BLOCK);
@@ -240,8 +295,9 @@ INLINE void multiply_narrow(float *M, const float *V, const float *U, int tiles)
     }
 }
 
-/* One position: M[tiles][K] = V[tiles][C] U; tiles a multiple of 16. */
-void KERNEL(winograd_multiply)(float *M, const float *V, const float *U, int tiles, int C, int K) {
+/* One position: M[tiles][K] = V[tiles][C] U over the first `depth` of C; tiles a multiple of 16. */
+void KERNEL(winograd_multiply)(float *M, const float *V, const float *U, int tiles, int depth,
+                               int C, int K) {
     size_t block = (size_t)C * BLOCK;
     if (BLOCK == 16 && C == BLOCK && K == BLOCK) { /* there are 32 registers then */
         multiply_narrow(M, V, U, tiles);
@@ -250,11 +306,11 @@ void KERNEL(winograd_multiply)(float *M, const float *V, const float *U, int til
     for (int k = 0; k + 2 * BLOCK <= K; k += 2 * BLOCK)
         for (int t = 0; t < tiles; t += TILES_2)
             multiply_tile(M + (size_t)t * (size_t)K + k, K, V + (size_t)t * (size_t)C,
-                          U + (size_t)(k / BLOCK) * block, C, TILES_2, 2);
+                          U + (size_t)(k / BLOCK) * block, depth, C, TILES_2, 2);
     if (K / BLOCK % 2)
         for (int t = 0; t < tiles; t += TILES_1)
             multiply_tile(M + (size_t)t * (size_t)K + K - BLOCK, K, V + (size_t)t * (size_t)C,
-                          U + (size_t)(K / BLOCK - 1) * block, C, TILES_1, 1);
+                          U + (size_t)(K / BLOCK - 1) * block, depth, C, TILES_1, 1);
 }
 
 /* dU[c][k] (+)= sum over tiles of V[t][c] D[t][k], for `rows` channels c. */

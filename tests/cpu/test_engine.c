@@ -14,8 +14,8 @@
 #include "tests/support/compare.h"
 #include "tests/support/rig.h"
 
-/* F(4x4, 3x3) in fp32 multiplies rounding errors by about ten: 1e-6 to 1.6e-6 of the rms for
- * well-scaled inputs, against 1.5e-7 of a direct convolution. */
+/* F(4x4, 3x3) and F(2x2, 5x5) in fp32 multiply rounding errors by about ten: 1e-6 to 1.6e-6 of the
+ * rms for well-scaled inputs, against 1.5e-7 of a direct convolution. */
 static const CompareTolerance winograd_operation = {.relative = 5e-6};
 static const CompareTolerance direct_operation = {.relative = 1e-6};
 
@@ -33,6 +33,8 @@ static const Size sizes[] = {
     {19, 64, 8, 8, 64, false, 3, 1, 1},  {2, 20, 9, 13, 37, true, 3, 1, 1},
     {17, 48, 5, 4, 24, false, 3, 1, 1},  {1, 128, 6, 6, 128, false, 3, 1, 1},
     {33, 16, 4, 4, 32, true, 3, 1, 1},   {33, 16, 24, 24, 16, true, 3, 1, 1},
+    {3, 20, 14, 14, 30, true, 5, 1, 2},  {17, 15, 7, 7, 30, true, 5, 1, 2},
+    {5, 30, 14, 14, 20, false, 5, 1, 2}, {2, 8, 3, 9, 37, true, 5, 1, 2},
 };
 
 /* The paper's strided layers, other windows, strides that leave pixels out, frames of one side,
