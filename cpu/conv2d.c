@@ -1,8 +1,9 @@
 /* y[n,k,p,q] = b[k] + sum_{c,r,s} w[k,c,r,s] x[n,c,p*stride+r-pad,q*stride+s-pad], by oneDNN.
  *
- * The state keeps weights as KCRS (oihw); each primitive has its own blocked copy, renewed when the
- * state's version has moved. Channels that do not fill a block get zero weights, so pad channels of
- * y stay zero and dw of pad channels is dropped. */
+ * The state keeps weights as KCRS (oihw). For inference each primitive has its own blocked copy,
+ * renewed when the state's version has moved; in training the copy is made for each execution.
+ * Channels that do not fill a block get zero weights, so pad channels of y stay zero and dw of pad
+ * channels is dropped. */
 #include "cpu/conv2d.h"
 
 #include <omp.h>
@@ -33,7 +34,7 @@ static size_t y_image(const CpuProgram *program, const Conv *conv) {
                                       : blocked_count(conv->out, program->cpu->block);
 }
 
-/* A piece's dw, then its db; they lie behind the threads' scratchpads. */
+/* A piece's dw, then its db, or the weights; they lie behind the threads' scratchpads. */
 static float *piece_values(const CpuProgram *program, const Conv *conv, const ConvPrim *prim,
                            int piece) {
     size_t users = prim->pieces > 1 ? (size_t)program->cpu->threads : 1;
@@ -78,8 +79,12 @@ out:
 static Status renew_weights(CpuProgram *program, const Conv *conv, ConvPrim *prim) {
     if (prim->lender)
         return renew_weights(program, conv, prim->lender);
-    if (prim->version == program->state->version)
+    if (prim->weight_values && prim->version == program->state->version)
         return STATUS_OK;
+    if (!prim->weight_values &&
+        dnnl_memory_set_data_handle(prim->weight, piece_values(program, conv, prim, 0)) !=
+            dnnl_success)
+        return status_fail(STATUS_BACKEND, "%s: oneDNN refused a buffer", conv->name);
     TRY(run_reorder(program, conv, prim, padded_weights(conv, program->state), false));
     prim->version = program->state->version;
     return STATUS_OK;
@@ -150,7 +155,7 @@ static Status execute_piece(const CpuProgram *program, const Step *step, ConvKin
     bool has_bias = conv->bias >= 0 && kind != CONV_DATA;
     size_t first = (size_t)piece * (size_t)prim->images;
     float *weight =
-        kind == CONV_WEIGHTS ? piece_values(program, conv, prim, piece) : prim->weight_values;
+        prim->weight_values ? prim->weight_values : piece_values(program, conv, prim, piece);
     float *bias = kind == CONV_WEIGHTS ? weight + prim->weight_floats : conv->bias_values;
     size_t thread = prim->pieces > 1 ? (size_t)omp_get_thread_num() : 0;
     DNNL_CHECK(dnnl_memory_set_data_handle(m->x, x + first * x_image(program, conv)), conv->name);
@@ -255,8 +260,7 @@ static Status create_primitives(CpuProgram *program, Conv *conv, bool stem) {
     for (int layout = stem ? CONV_STEM : CONV_BLOCKED; reference && layout < CONV_LAYOUTS;
          layout++) {
         take_layout(conv, layout, program->cpu->block);
-        TRY(conv_set_create(conv, program->cpu, program->base.spec.max_batch, &conv->full,
-                            &reference));
+        TRY(conv_set_create(conv, program->cpu, program->images, &conv->full, &reference));
     }
     if (reference)
         return status_fail(STATUS_BACKEND,

@@ -39,7 +39,7 @@ struct ConvPrim {
     dnnl_primitive_t primitive, reorder; /* reorder: weights from or (CONV_WEIGHTS) to oihw */
     dnnl_memory_t weight, plain;         /* of the reorder: as the primitive wants, and oihw */
     size_t weight_floats;
-    float *weight_values;    /* not for CONV_WEIGHTS: there each piece has its own, in scratch */
+    float *weight_values;    /* kept between batches, for inference; NULL: in scratch, made anew */
     struct ConvPrim *lender; /* whose weight_values these are, in the same format; NULL: own */
     size_t scratch_bytes;
     int pieces, images; /* pieces of so many images each */
@@ -63,7 +63,7 @@ struct Conv {
     const char *name;   /* the node's, for messages */
     float *oihw;        /* weights padded to channels_out x channels_in; NULL: the state's own */
     float *bias_values; /* channels_out; NULL: no bias */
-    ConvSet full, tail; /* for max_batch images, and for the last other count */
+    ConvSet full, tail; /* for program->images, and for the last other count */
     Engine *engine;     /* instead of oneDNN; or NULL */
     Chunk chunk;        /* when there is an engine */
 };
@@ -72,7 +72,8 @@ struct Conv {
  * the wanted directions; then the set is empty and the status is OK. */
 Status conv_set_create(const Conv *conv, CpuBackend *cpu, int count, ConvSet *set, bool *reference);
 void conv_set_destroy(ConvSet *set);
-/* Bytes of scratch that the set needs: for each of `threads` a scratchpad, then the pieces' dw. */
+/* Bytes of scratch that the set needs: for each of `threads` a scratchpad, then the pieces' dw, or
+ * the weights of a training program: they change with every step, so a copy is not kept. */
 size_t conv_set_scratch(const Conv *conv, const ConvSet *set, int threads);
 /* Bytes of one thread's scratchpad; floats of one piece's dw and db. */
 size_t conv_scratchpad(const ConvPrim *prim);

@@ -136,6 +136,17 @@ static bool lends(const Conv *conv, ConvKind kind, const ConvPrim *prim,
            dnnl_memory_desc_equal(its, weight);
 }
 
+static Status keep_weights(const Conv *conv, ConvKind kind, ConvPrim *prim,
+                           const dnnl_memory_desc_t *weight) {
+    if (lends(conv, kind, prim, weight))
+        prim->lender = (ConvPrim *)&conv->full.prim[kind];
+    prim->weight_values =
+        prim->lender ? prim->lender->weight_values : cpu_floats(prim->weight_floats);
+    return prim->weight_values
+               ? STATUS_OK
+               : status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
+}
+
 static Status prim_create(const Conv *conv, CpuBackend *cpu, const ConvMd *md, ConvKind kind,
                           const_dnnl_primitive_desc_t pd, ConvPrim *prim) {
     Status status = STATUS_OK;
@@ -145,13 +156,10 @@ static Status prim_create(const Conv *conv, CpuBackend *cpu, const ConvMd *md, C
         dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     prim->scratch_bytes = dnnl_memory_desc_get_size(scratch);
     prim->weight_floats = dnnl_memory_desc_get_size(weight) / sizeof(float);
-    if (lends(conv, kind, prim, weight))
-        prim->lender = (ConvPrim *)&conv->full.prim[kind];
-    prim->weight_values = prim->lender ? prim->lender->weight_values
-                                       : cpu_floats(kind == CONV_WEIGHTS ? 0 : prim->weight_floats);
-    if (!prim->weight_values)
-        return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
-    DNNL_CHECK(dnnl_memory_create(&prim->weight, weight, cpu->engine, prim->weight_values),
+    if (conv->inference)
+        CHECK(keep_weights(conv, kind, prim, weight));
+    DNNL_CHECK(dnnl_memory_create(&prim->weight, weight, cpu->engine,
+                                  prim->weight_values ? prim->weight_values : DNNL_MEMORY_NONE),
                conv->name);
     DNNL_CHECK(dnnl_memory_create(&prim->plain, &md->oihw, cpu->engine, DNNL_MEMORY_NONE),
                conv->name);
@@ -270,7 +278,7 @@ size_t conv_set_scratch(const Conv *conv, const ConvSet *set, int threads) {
         const ConvPrim *prim = &set->prim[kind];
         size_t users = prim->pieces > 1 ? (size_t)threads : 1;
         size_t bytes = users * conv_scratchpad(prim);
-        if (kind == CONV_WEIGHTS)
+        if (!conv->inference)
             bytes += (size_t)prim->pieces * conv_piece_floats(conv, prim) * sizeof(float);
         most = bytes > most ? bytes : most;
     }

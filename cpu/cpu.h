@@ -26,7 +26,8 @@ typedef struct CpuBackend {
 
 typedef struct CpuState {
     State base;
-    float *value, *gradient, *momentum, *square; /* learned_count each, by Param.offset */
+    float *value, *gradient, *momentum, *square; /* learned_count each, by Param.offset; all but
+                                                    value: NULL until somebody trains */
     float *statistic;                            /* statistic_count */
     int64_t version;                             /* moves whenever a learned value does */
 } CpuState;
@@ -78,6 +79,7 @@ typedef struct CpuProgram {
     CpuBackend *cpu;
     CpuState *state;
     bool trains; /* MODE_TRAIN: there are backward steps */
+    int images;  /* that a pass runs through all steps at a time; base.spec.max_batch, or less */
 
     NodePlan *plan; /* by node */
     NodeUse *use;   /* by node */
@@ -149,6 +151,8 @@ float *cpu_floats(size_t n);
 Status cpu_state_create(Backend *backend, const Net *net, const Optimizer *optimizer,
                         State **state);
 void cpu_state_destroy(State *state);
+/* Gradients and moments, zero, where they are not there yet. */
+Status cpu_state_train(State *state);
 Status cpu_state_read(State *state, Section section, int param, float *values);
 Status cpu_state_write(State *state, Section section, int param, const float *values);
 /* optimizer.c */

@@ -29,7 +29,7 @@ void engine_destroy(Engine *engine) {
 }
 
 void engine_divide(Engine *engine, const CpuProgram *program, int tiles, int chunk_tiles) {
-    int batch = program->base.spec.max_batch, threads = program->cpu->threads;
+    int batch = program->images, threads = program->cpu->threads;
     int share = (batch + 2 * threads - 1) / (2 * threads); /* work for every thread, twice */
     int most = engine->weight_floats <= 16384 ? 32 : 16;
     int pieces = clamped((int)((int64_t)batch * tiles / PIECE_TILES), PIECES_LEAST, most);

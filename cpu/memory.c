@@ -6,11 +6,11 @@ static int64_t floats(size_t count) {
     return (int64_t)(count * sizeof(float));
 }
 
-/* The gradient's lie in scratch. */
-static int64_t set_weights(const Conv *conv, const ConvSet *set) {
+/* Those of training lie in scratch. */
+static int64_t set_weights(const ConvSet *set) {
     int64_t bytes = 0;
     for (int kind = CONV_FORWARD; set->count && kind <= CONV_DATA; kind++)
-        if (conv->wanted[kind] && !set->prim[kind].lender)
+        if (set->prim[kind].weight_values && !set->prim[kind].lender)
             bytes += floats(set->prim[kind].weight_floats);
     return bytes;
 }
@@ -18,7 +18,7 @@ static int64_t set_weights(const Conv *conv, const ConvSet *set) {
 /* oneDNN's formats, the padded copy that they are made from, an engine's own. */
 static int64_t conv_weights(const Conv *conv) {
     size_t area = (size_t)conv->window.r * (size_t)conv->window.s;
-    int64_t bytes = set_weights(conv, &conv->full) + set_weights(conv, &conv->tail);
+    int64_t bytes = set_weights(&conv->full) + set_weights(&conv->tail);
     if (conv->oihw)
         bytes += floats((size_t)conv->channels_out * (size_t)conv->channels_in * area);
     return conv->engine ? bytes + floats(conv->engine->copy_floats) : bytes;
@@ -54,13 +54,14 @@ static int64_t dataset_bytes(const DatasetSpec *spec) {
 Status cpu_memory(const Program *base, const Dataset *data, Memory *memory) {
     const CpuProgram *program = (const CpuProgram *)base;
     const Net *net = program->net;
-    bool adam = base->state->optimizer.kind == OPTIMIZER_ADAM;
+    const CpuState *state = program->state;
+    int moments = !!state->momentum + !!state->square;
     *memory = (Memory){{
         [MEMORY_ACTIVATIONS] = floats(program->arena_floats),
         [MEMORY_SCRATCH] = (int64_t)program->scratch_bytes,
         [MEMORY_WEIGHTS] = floats(net->learned_count + net->statistic_count),
-        [MEMORY_GRADIENTS] = floats(net->learned_count),
-        [MEMORY_OPTIMIZER] = floats(net->learned_count) * (adam ? 2 : 1),
+        [MEMORY_GRADIENTS] = state->gradient ? floats(net->learned_count) : 0,
+        [MEMORY_OPTIMIZER] = floats(net->learned_count) * moments,
         [MEMORY_REORDERED] = reordered_weights(program),
         [MEMORY_DATASET] = dataset_bytes(&data->spec),
     }};

@@ -55,6 +55,7 @@ static void update_param(CpuState *state, const Param *param, double lr) {
 
 Status cpu_update(State *base, double lr) {
     CpuState *state = cpu_state_of(base);
+    TRY(cpu_state_train(base));
     int saved = cpu_threads_enter(cpu_backend_of(base->backend));
     base->updates++;
     for (int i = 0; i < base->net->param_count; i++)

@@ -25,7 +25,7 @@ int plan_buffer(CpuProgram *program, size_t floats_per_image) {
     if (!grow(program, (void **)&program->buffers, program->buffer_count, &program->buffer_capacity,
               sizeof *program->buffers))
         return NONE;
-    size_t floats = floats_per_image * (size_t)program->base.spec.max_batch;
+    size_t floats = floats_per_image * (size_t)program->images;
     program->buffers[program->buffer_count] = (Buffer){.floats = floats, .first = -1, .last = -1};
     return program->buffer_count++;
 }

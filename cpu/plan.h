@@ -12,7 +12,7 @@
 
 enum { NONE = -1 };
 
-/* A new buffer of max_batch times `floats_per_image`; its id. */
+/* A new buffer of program->images times `floats_per_image`; its id. */
 int plan_buffer(CpuProgram *program, size_t floats_per_image);
 /* A new buffer for a blocked activation of this shape. */
 int plan_activation(CpuProgram *program, Shape shape);

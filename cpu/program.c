@@ -114,6 +114,22 @@ static Status check_spec(const Net *net, const ProgramSpec *spec) {
     return STATUS_OK;
 }
 
+/* With running statistics an image's result depends on no other, so a large batch of large images
+ * goes through in parts, whose largest activation has about so many floats. */
+enum { PART_FLOATS = 4 << 20 };
+
+static int images_at_a_time(const Net *net, const ProgramSpec *spec) {
+    size_t largest = 1;
+    if (spec->mode != MODE_EVAL || spec->tap_count > 0)
+        return spec->max_batch;
+    for (int i = 0; i < net->node_count; i++)
+        if (shape_count(net->nodes[i].out) > largest)
+            largest = shape_count(net->nodes[i].out);
+    size_t parts = ((size_t)spec->max_batch * largest + PART_FLOATS - 1) / PART_FLOATS;
+    int images = (int)(((size_t)spec->max_batch + parts - 1) / parts);
+    return images > 4 || spec->max_batch < 4 ? images : 4; /* fewer would leave threads idle */
+}
+
 static Status program_allocate(State *state, const ProgramSpec *spec, CpuProgram **result) {
     const Net *net = state->net;
     CpuProgram *program = *result = calloc(1, sizeof *program);
@@ -125,6 +141,7 @@ static Status program_allocate(State *state, const ProgramSpec *spec, CpuProgram
     program->state = cpu_state_of(state);
     program->cpu = cpu_backend_of(state->backend);
     program->trains = spec->mode == MODE_TRAIN;
+    program->images = images_at_a_time(net, spec);
     program->engines_version = -1;
     program->plan = calloc((size_t)net->node_count, sizeof *program->plan);
     program->op = calloc((size_t)net->node_count, sizeof *program->op);
@@ -146,6 +163,8 @@ Status cpu_compile(State *state, const ProgramSpec *spec, Program **result) {
     CpuProgram *program = NULL;
     int saved = cpu_threads_enter(cpu_backend_of(state->backend));
     CHECK(check_spec(state->net, spec));
+    if (spec->mode == MODE_TRAIN)
+        CHECK(cpu_state_train(state));
     CHECK(program_allocate(state, spec, &program));
     CHECK(plan_analyse(program));
     CHECK(plan_forward(program));
@@ -191,20 +210,33 @@ out:
     return status;
 }
 
+/* Images [first, first + count) of the batch. */
+static Status forward_part(CpuProgram *program, const Batch *batch, int first, int count) {
+    Batch part = *batch;
+    part.samples += first;
+    part.count = count;
+    for (int n = 0; n < count; n++) {
+        program->samples[n] = part.samples[n].index;
+        program->labels[n] = part.data->spec.labels[part.samples[n].index];
+    }
+    program->batch = &part;
+    Status status = run_steps(program, 0, program->forward_steps, count);
+    program->batch = NULL;
+    return status;
+}
+
 Status cpu_forward(Program *base, const Batch *batch) {
     CpuProgram *program = cpu_program_of(base);
-    program->batch = batch;
+    Status status = STATUS_OK;
     program->divisor = batch->divisor ? batch->divisor : batch->count;
     program->batch_step = (uint32_t)batch->step;
-    for (int n = 0; n < batch->count; n++) {
-        program->samples[n] = batch->samples[n].index;
-        program->labels[n] = batch->data->spec.labels[batch->samples[n].index];
-    }
     int saved = cpu_threads_enter(program->cpu);
     engine_renew_all(program);
     cpu_threads_leave(saved);
-    Status status = run_steps(program, 0, program->forward_steps, batch->count);
-    program->batch = NULL;
+    for (int first = 0; status == STATUS_OK && first < batch->count; first += program->images) {
+        int left = batch->count - first;
+        status = forward_part(program, batch, first, clamped(left, 1, program->images));
+    }
     if (status == STATUS_OK)
         metrics_count_batch(&program->metrics, batch->count);
     if (status == STATUS_OK && base->spec.mode == MODE_RECALIBRATE)

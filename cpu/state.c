@@ -14,6 +14,11 @@ void cpu_state_destroy(State *base) {
     free(state);
 }
 
+static Status no_memory(const Net *net) {
+    return status_fail(STATUS_NO_MEMORY, "no memory for the %zu parameters of %s",
+                       net->learned_count, net->title);
+}
+
 Status cpu_state_create(Backend *backend, const Net *net, const Optimizer *optimizer,
                         State **result) {
     CpuState *state = calloc(1, sizeof *state);
@@ -22,18 +27,27 @@ Status cpu_state_create(Backend *backend, const Net *net, const Optimizer *optim
     state->base = (State){.backend = backend, .net = net, .optimizer = *optimizer};
     state->version = 1;
     state->value = cpu_floats(net->learned_count);
-    state->gradient = cpu_floats(net->learned_count);
-    state->momentum = cpu_floats(net->learned_count);
-    state->square = cpu_floats(optimizer->kind == OPTIMIZER_ADAM ? net->learned_count : 0);
     state->statistic = cpu_floats(net->statistic_count);
-    if (!state->value || !state->gradient || !state->momentum || !state->square ||
-        !state->statistic) {
+    if (!state->value || !state->statistic) {
         cpu_state_destroy(&state->base);
-        return status_fail(STATUS_NO_MEMORY, "no memory for the %zu parameters of %s",
-                           net->learned_count, net->title);
+        return no_memory(net);
     }
     *result = &state->base;
     return STATUS_OK;
+}
+
+Status cpu_state_train(State *base) {
+    CpuState *state = cpu_state_of(base);
+    const Net *net = base->net;
+    bool adam = base->optimizer.kind == OPTIMIZER_ADAM;
+    if (!state->gradient)
+        state->gradient = cpu_floats(net->learned_count);
+    if (!state->momentum)
+        state->momentum = cpu_floats(net->learned_count);
+    if (!state->square && adam)
+        state->square = cpu_floats(net->learned_count);
+    return state->gradient && state->momentum && (state->square || !adam) ? STATUS_OK
+                                                                          : no_memory(net);
 }
 
 float *cpu_param(CpuState *state, Section section, int id) {
@@ -48,11 +62,11 @@ float *cpu_param(CpuState *state, Section section, int id) {
     return base + param->offset;
 }
 
-static Status check_section(const State *state, Section section) {
+static Status check_section(State *state, Section section) {
     if (section == SECTION_SQUARE && state->optimizer.kind != OPTIMIZER_ADAM)
         return status_fail(STATUS_BAD_INPUT, "%s: only Adam keeps second moments",
                            state->net->title);
-    return STATUS_OK;
+    return section == SECTION_VALUE ? STATUS_OK : cpu_state_train(state);
 }
 
 Status cpu_state_read(State *state, Section section, int param, float *values) {

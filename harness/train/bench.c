@@ -54,11 +54,18 @@ Status bench_dataset(const Bench *bench, Backend *backend, Dataset **data) {
 
 /* ---- set-up ---- */
 
-static Status set_up(Bench *bench) {
+/* He initial values; what only training needs is not there yet. */
+static Status renew_state(Bench *bench) {
     Optimizer optimizer = {.kind = OPTIMIZER_SGD_CAFFE, .momentum = 0.9, .weight_decay = 1e-4};
-    TRY(generate(bench));
+    state_destroy(bench->state);
+    bench->state = NULL;
     TRY(state_create(bench->backend, bench->net, &optimizer, &bench->state));
-    TRY(init_state(bench->state, INIT_HE_FAN_IN, bench->spec.seed));
+    return init_state(bench->state, INIT_HE_FAN_IN, bench->spec.seed);
+}
+
+static Status set_up(Bench *bench) {
+    TRY(generate(bench));
+    TRY(renew_state(bench));
     return bench_dataset(bench, bench->backend, &bench->data);
 }
 
@@ -131,11 +138,6 @@ Status bench_account(Bench *bench, int steps, Account *account) {
         TRY(program_train_step(bench->train, &batch, 0.01));
     }
     return program_account(bench->train, account);
-}
-
-Status bench_memory(Bench *bench, BenchPhase phase, Memory *memory) {
-    TRY(bench_compile(bench, phase));
-    return program_memory(phase == BENCH_TRAIN ? bench->train : bench->infer, bench->data, memory);
 }
 
 /* ---- timing ---- */
@@ -213,17 +215,25 @@ static void fill_row(const Bench *bench, BenchPhase phase, double *ms, BenchRow 
     row->peak_mib = peak_mib();
 }
 
-/* Leaves only the program of this phase, and statistics that fit the weights. */
+/* Leaves only what this phase needs: its program, and for inference a state without gradients, with
+ * statistics that fit the weights. */
 static Status prepare(Bench *bench, BenchPhase phase) {
-    Program **other = phase == BENCH_TRAIN ? &bench->infer : &bench->train;
     double loss;
-    program_destroy(*other);
-    *other = NULL;
-    if (phase == BENCH_INFER)
+    program_destroy(bench->train);
+    program_destroy(bench->infer);
+    bench->train = bench->infer = NULL;
+    if (phase == BENCH_INFER) {
+        TRY(renew_state(bench));
         TRY(bench_pass(bench, bench->state, bench->data, MODE_RECALIBRATE, bench->spec.batch,
                        &loss));
+    }
     forget_peak();
     return bench_compile(bench, phase);
+}
+
+Status bench_memory(Bench *bench, BenchPhase phase, Memory *memory) {
+    TRY(prepare(bench, phase));
+    return program_memory(phase == BENCH_TRAIN ? bench->train : bench->infer, bench->data, memory);
 }
 
 Status bench_time(Bench *bench, BenchPhase phase, BenchRow *row) {

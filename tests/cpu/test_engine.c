@@ -233,6 +233,41 @@ static void short_batches_and_new_weights(void **state) {
     compare_short_batches(CONV_ALGORITHM_DIRECT);
 }
 
+/* For evaluation oneDNN's weights are kept: by the full batch's primitive, from which a short batch
+ * borrows them, until they change. */
+static void evaluation_follows_the_weights(void **state) {
+    (void)state;
+    const Size size = {19, 64, 8, 8, 64, false, 3, 1, 1};
+    const Tap tap = {2, TAP_VALUE};
+    const int counts[] = {19, 7, 7, 19};
+    Rig rigs[2]; /* the cpu's, the oracle's */
+    Program *programs[2];
+    for (int i = 0; i < 2; i++) {
+        rig_open(&rigs[i], i ? "ref" : "cpu", 2, conv_net(&size), size.batch, NULL);
+        programs[i] = rig_program(&rigs[i], MODE_EVAL, 0, &tap, 1);
+    }
+    for (int step = 0; step < 4; step++) {
+        float *values[2];
+        size_t count;
+        for (int i = 0; i < 2; i++) {
+            Batch batch = rig_batch(&rigs[i]);
+            float *weights = rig_read(&rigs[i], SECTION_VALUE, 2);
+            batch.count = counts[step];
+            for (size_t k = 0; step > 0 && k < rigs[i].net->params[2].count; k++)
+                weights[k] *= 1.5f;
+            OK(state_write(rigs[i].state, SECTION_VALUE, 2, weights));
+            OK(program_forward(programs[i], &batch));
+            values[i] = rig_tap(&rigs[i], programs[i], 0, &count);
+            free(weights);
+        }
+        assert_true(same("output", values[0], values[1], count, direct_operation));
+    }
+    for (int i = 0; i < 2; i++) {
+        program_destroy(programs[i]);
+        rig_close(&rigs[i]);
+    }
+}
+
 static void others_refuse(void **state) {
     (void)state;
     Rig rig;
@@ -253,6 +288,7 @@ int main(void) {
         cmocka_unit_test(the_algorithm_is_taken),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(short_batches_and_new_weights),
+        cmocka_unit_test(evaluation_follows_the_weights),
         cmocka_unit_test(others_refuse),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);

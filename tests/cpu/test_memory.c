@@ -88,6 +88,56 @@ static void states_and_images_are_told(void **state) {
     rig_close(&rig);
 }
 
+/* What only training needs comes with the first training program. */
+static void inference_holds_no_gradients(void **state) {
+    (void)state;
+    Rig rig;
+    Memory memory;
+    rig_open(&rig, "cpu", 1, wide_linear(), BATCH, NULL);
+    Program *program = rig_program(&rig, MODE_EVAL, 0, NULL, 0);
+    OK(program_memory(program, rig.data, &memory));
+    assert_int_equal(memory.bytes[MEMORY_GRADIENTS] + memory.bytes[MEMORY_OPTIMIZER], 0);
+    program_destroy(program);
+    rig_close(&rig);
+}
+
+/* 70 images of 32x32 with 64 channels are evaluated in two parts, unless there is a tap: then in
+ * one. */
+static void evaluation_in_parts_changes_no_bit(void **state) {
+    (void)state;
+    enum { IMAGES = 70 };
+    const Tap tap = {1, TAP_VALUE};
+    for (int conv = CONV_ALGORITHM_DIRECT; conv <= CONV_ALGORITHM_WINOGRAD; conv++) {
+        Rig rig;
+        Memory memory[2];
+        Metrics metrics[2];
+        rig_open(&rig, "cpu", 2, resnet(), IMAGES, NULL);
+        for (int whole = 0; whole < 2; whole++) {
+            ProgramSpec spec = {.mode = MODE_EVAL,
+                                .max_batch = IMAGES,
+                                .conv = (ConvAlgorithm)conv,
+                                .taps = &tap,
+                                .tap_count = whole};
+            Program *program;
+            OK(program_compile(rig.state, &spec, &program));
+            for (int count = IMAGES; count > 0; count -= IMAGES / 2 + 2) { /* 70, then 33 */
+                Batch batch = rig_batch(&rig);
+                batch.count = count;
+                OK(program_forward(program, &batch));
+            }
+            OK(program_metrics(program, &metrics[whole]));
+            OK(program_memory(program, rig.data, &memory[whole]));
+            program_destroy(program);
+        }
+        assert_true(metrics[0].loss_sum == metrics[1].loss_sum);
+        assert_int_equal(metrics[0].errors, metrics[1].errors);
+        assert_int_equal(metrics[0].images, metrics[1].images);
+        assert_true(4 * memory[0].bytes[MEMORY_ACTIVATIONS] <
+                    3 * memory[1].bytes[MEMORY_ACTIVATIONS]);
+        rig_close(&rig);
+    }
+}
+
 static void who_cannot_tell_says_so(void **state) {
     (void)state;
     Rig rig;
@@ -103,6 +153,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(programs_tell_what_they_hold),
         cmocka_unit_test(states_and_images_are_told),
+        cmocka_unit_test(inference_holds_no_gradients),
+        cmocka_unit_test(evaluation_in_parts_changes_no_bit),
         cmocka_unit_test(who_cannot_tell_says_so),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
