@@ -17,10 +17,10 @@ static int64_t heap(void) {
     return (int64_t)(info.uordblks + info.hblkhd);
 }
 
-static Net *resnet(void) {
+static Net *resnet(int depth) {
     ModelSpec spec = model_default();
     Net *net;
-    spec.depth = 20;
+    spec.depth = depth;
     spec.width = 64;
     OK(model_build(&spec, &net));
     return net;
@@ -64,10 +64,10 @@ static void program_tells(const char *what, Net *net, Mode mode, ConvAlgorithm c
 
 static void programs_tell_what_they_hold(void **state) {
     (void)state;
-    program_tells("direct, train", resnet(), MODE_TRAIN, CONV_ALGORITHM_DIRECT);
-    program_tells("direct, infer", resnet(), MODE_EVAL, CONV_ALGORITHM_DIRECT);
-    program_tells("Winograd, train", resnet(), MODE_TRAIN, CONV_ALGORITHM_WINOGRAD);
-    program_tells("Winograd, infer", resnet(), MODE_EVAL, CONV_ALGORITHM_WINOGRAD);
+    program_tells("direct, train", resnet(20), MODE_TRAIN, CONV_ALGORITHM_DIRECT);
+    program_tells("direct, infer", resnet(20), MODE_EVAL, CONV_ALGORITHM_DIRECT);
+    program_tells("Winograd, train", resnet(20), MODE_TRAIN, CONV_ALGORITHM_WINOGRAD);
+    program_tells("Winograd, infer", resnet(20), MODE_EVAL, CONV_ALGORITHM_WINOGRAD);
     program_tells("linear, train", wide_linear(), MODE_TRAIN, CONV_ALGORITHM_DIRECT);
 }
 
@@ -111,7 +111,7 @@ static void evaluation_in_parts_changes_no_bit(void **state) {
         Rig rig;
         Memory memory[2];
         Metrics metrics[2];
-        rig_open(&rig, "cpu", 2, resnet(), IMAGES, NULL);
+        rig_open(&rig, "cpu", 2, resnet(8), IMAGES, NULL);
         for (int whole = 0; whole < 2; whole++) {
             ProgramSpec spec = {.mode = MODE_EVAL,
                                 .max_batch = IMAGES,
@@ -142,7 +142,7 @@ static void who_cannot_tell_says_so(void **state) {
     (void)state;
     Rig rig;
     Memory memory;
-    rig_open(&rig, "ref", 1, resnet(), 1, NULL);
+    rig_open(&rig, "ref", 1, resnet(20), 1, NULL);
     Program *program = rig_program(&rig, MODE_EVAL, 0, NULL, 0);
     assert_int_equal(program_memory(program, rig.data, &memory), STATUS_UNAVAILABLE);
     program_destroy(program);
