@@ -59,16 +59,15 @@ static const struct option long_options[] = {
 
 static Status set_case(CheckCall *call, const char *name) {
     int count;
-    const Case *cases = case_table(&count);
+    const Case *cases = case_table(&count), *found = case_find(name);
     const char *names[count + 1];
-    for (int i = 0; i < count; i++) {
-        names[i] = cases[i].name;
-        if (strcmp(names[i], name) == 0)
-            call->only = names[i];
-    }
-    names[count] = NULL;
-    if (call->only)
+    if (found) {
+        call->only = found->name;
         return STATUS_OK;
+    }
+    for (int i = 0; i < count; i++)
+        names[i] = cases[i].name;
+    names[count] = NULL;
     const char *near = cli_nearest(name, names);
     return near ? status_fail(STATUS_BAD_INPUT, "--case '%s': there is none; did you mean '%s'?",
                               name, near)

@@ -1,6 +1,4 @@
 /* harness rerun: trains the run of a row again, from the row's own columns, and compares. */
-#define _GNU_SOURCE /* nftw() */
-#include <ftw.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +7,7 @@
 #include <unistd.h>
 
 #include "harness/base/cli.h"
+#include "harness/base/folder.h"
 #include "harness/sweep/queue.h"
 #include "harness/sweep/rerun.h"
 
@@ -70,13 +69,6 @@ static int parse(int argc, char **argv, Options *options) {
 }
 
 /* ---- a folder for the while ---- */
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk) {
-    (void)info;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
 
 static Status make_scratch(char *path, size_t size) {
     const char *base = getenv("TMPDIR");
@@ -155,7 +147,7 @@ static Status rerun(const Options *options, Differences *differences) {
     CHECK(rerun_experiment(&runs, row, &experiment));
     CHECK(make_scratch(folder, sizeof folder));
     status = train(options, &experiment, folder, &runs, row, differences);
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
 out:
     experiment_free(&experiment);
     csv_table_free(&runs);

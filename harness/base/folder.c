@@ -1,8 +1,9 @@
+#define _GNU_SOURCE /* nftw() */
 #include "harness/base/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,4 +52,15 @@ Status folder_make_writable(const char *path, const char *option) {
         return STATUS_OK;
     return status_fail(STATUS_BAD_INPUT, "%s cannot be written to: %s; choose another with %s",
                        path, strerror(errno), option);
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk) {
+    (void)info;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+bool folder_remove(const char *path) {
+    return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0;
 }

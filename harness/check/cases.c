@@ -1,5 +1,7 @@
 #include "harness/check/cases.h"
 
+#include <string.h>
+
 #include "net/models.h"
 
 /* An input of pairwise different sizes; most cases lift it with a 1x1 convolution first, so that
@@ -338,6 +340,13 @@ static const Case cases[] = {
 const Case *case_table(int *count) {
     *count = (int)(sizeof cases / sizeof cases[0]);
     return cases;
+}
+
+const Case *case_find(const char *name) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (strcmp(cases[i].name, name) == 0)
+            return &cases[i];
+    return NULL;
 }
 
 Status case_build(const Case *test, Net **out) {

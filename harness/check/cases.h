@@ -14,6 +14,8 @@ typedef struct Case {
 
 /* All cases; *count receives how many. */
 const Case *case_table(int *count);
+/* The case of that name; NULL when there is none. */
+const Case *case_find(const char *name);
 /* The case's net, finished; the caller owns it. NULL on an error. */
 Status case_build(const Case *test, Net **net);
 /* True when the net has a batch norm. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/check/steps.h"
+
 typedef struct Work {
     const CheckSpec *spec;
     const Case *test;
@@ -58,35 +60,20 @@ static Status check_mode(const Work *work, Mode mode) {
 
 /* ---- training ---- */
 
-enum { STEPS = 10 };
-
-static const Optimizer optimizers[] = {
-    {.kind = OPTIMIZER_SGD_CAFFE, .momentum = 0.9, .weight_decay = 1e-2},
-    {.kind = OPTIMIZER_SGD_CAFFE, .momentum = 0.9, .weight_decay = 1e-2, .nesterov = true},
-    {.kind = OPTIMIZER_SGD_TORCH, .momentum = 0.9, .weight_decay = 1e-2, .decay_scope = DECAY_ALL},
-    {.kind = OPTIMIZER_SGD_TORCH, .momentum = 0.9, .nesterov = true},
-    {.kind = OPTIMIZER_ADAM, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
-};
-
-/* Rates are small, so that a ReLU near zero seldom falls on the other side in fp32. */
-static double rate_of(const Optimizer *o, int step) {
-    double rate = o->kind == OPTIMIZER_ADAM ? 1e-3 : 1e-2;
-    return step < STEPS / 2 ? rate : rate / 10;
-}
-
 /* In fp32 the differences of ten steps add up. Where gradients have room for kinks, ten steps at
  * these rates change a parameter by a part of itself, so their tolerance holds for it too. */
 static Status compare_steps(const Work *work, Pair *pair, const Optimizer *optimizer) {
     Closeness close = closeness_of_gradients(work->net, pair->precision, 0);
     Verdict *verdict = &work->result->parts[PART_STEPS];
     double wander = 0;
-    for (int step = 0; step < STEPS; step++) {
-        TRY(pair_train_step(pair, rate_of(optimizer, step)));
+    for (int step = 0; step < CHECK_STEPS; step++) {
+        TRY(pair_train_step(pair, check_rate(optimizer, step)));
         if (optimizer->kind == OPTIMIZER_ADAM)
-            wander += 2 * rate_of(optimizer, step); /* each of the two the other way */
+            wander += 2 * check_rate(optimizer, step); /* each of the two the other way */
         TRY(pair_compare_metrics(pair, close, verdict));
     }
-    return pair_compare_values(pair, false, close, close.as_norm ? 1 : STEPS, wander, verdict);
+    return pair_compare_values(pair, false, close, close.as_norm ? 1 : CHECK_STEPS, wander,
+                               verdict);
 }
 
 static Status check_steps(const Work *work, const Optimizer *optimizer) {
@@ -134,7 +121,7 @@ static Status everything(const Work *work, float **values, size_t *count) {
     const Tap tap = {output_node(net), TAP_VALUE};
     ProgramSpec spec = program_of(work, MODE_TRAIN, &tap, 1);
     spec.precision = work->spec->precision;
-    Optimizer optimizer = optimizers[0];
+    Optimizer optimizer = check_optimizers[0];
     Program *program = NULL;
     Rig rig;
     Status status = STATUS_OK;
@@ -185,11 +172,11 @@ out:
 static Status check_net(const Work *work) {
     const Mode modes[] = {MODE_TRAIN, MODE_EVAL, MODE_EVAL_BATCH, MODE_EVAL_BATCH_UPDATE,
                           MODE_RECALIBRATE};
-    int optimizer_count = work->spec->quick ? 1 : (int)(sizeof optimizers / sizeof optimizers[0]);
+    int optimizer_count = work->spec->quick ? 1 : CHECK_OPTIMIZERS;
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
         TRY(check_mode(work, modes[i]));
     for (int i = 0; net_has_loss(work->net) && i < optimizer_count; i++)
-        TRY(check_steps(work, &optimizers[i]));
+        TRY(check_steps(work, &check_optimizers[i]));
     return check_bits(work);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/sorted.h"
 #include "harness/base/stopwatch.h"
 #include "harness/check/speed_nets.h"
 #include "net/cost.h"
@@ -81,15 +82,9 @@ static Status warm_up(Timed *timed) {
 
 /* ---- from rounds to a number ---- */
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The median; it counts as measured when it is more than the width of the middle half. */
 static PassSpeed speed_of(double *seconds, PassCost cost) {
-    qsort(seconds, ROUNDS, sizeof *seconds, ascending);
-    double median = seconds[ROUNDS / 2];
+    double median = sorted_median(seconds, ROUNDS);
     double spread = seconds[ROUNDS - 1 - ROUNDS / 4] - seconds[ROUNDS / 4];
     if (!(median > spread && median > 0))
         return (PassSpeed){.measured = false};

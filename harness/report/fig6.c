@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/base/paths.h"
+#include "harness/base/sorted.h"
 
 /* The paper's learning rate drops at 32,000 and 48,000 iterations. */
 #define PAPER_SCHEDULE "32000:0.1 48000:0.01"
@@ -98,16 +99,6 @@ static double interpolate(const Run *run, double iteration, bool train) {
     return NAN;
 }
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int count) {
-    qsort(values, (size_t)count, sizeof *values, by_value);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 Status fig6_distance(const CsvTable *fig6, const Results *results, const Cell *cell, bool train,
                      Distance distances[FIG6_STAGES]) {
     PaperCurve curve;
@@ -131,8 +122,12 @@ Status fig6_distance(const CsvTable *fig6, const Results *results, const Cell *c
             between[n++] = y - theirs;
         }
         if (n > 0)
-            distances[s] = (Distance){stages[s][0],    stages[s][1],     n,
-                                      median(ours, n), median(paper, n), median(between, n)};
+            distances[s] = (Distance){stages[s][0],
+                                      stages[s][1],
+                                      n,
+                                      sorted_median(ours, n),
+                                      sorted_median(paper, n),
+                                      sorted_median(between, n)};
     }
     free(ours);
     fig6_free(&curve);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/base/sorted.h"
 #include "harness/report/fig6.h"
 #include "harness/report/files.h"
 #include "harness/report/html.h"
@@ -19,11 +20,6 @@ static void cell_label(const Results *results, const Cell *cell, char *label, si
 
 /* ---- the tables behind the figures ---- */
 
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Evaluations spread over the training: of all runs' iterations, the last and evenly chosen ones.
  */
 static int moments(const Results *results, double chosen[MOMENTS]) {
@@ -37,7 +33,7 @@ static int moments(const Results *results, double chosen[MOMENTS]) {
     for (int r = 0; r < results->run_count; r++)
         for (int i = 0; i < results->runs[r].point_count; i++)
             all[total++] = results->runs[r].points[i].iteration;
-    qsort(all, (size_t)total, sizeof *all, by_size);
+    sort_numbers(all, total);
     for (int i = 0; i < total; i++)
         if (distinct == 0 || all[i] != all[distinct - 1])
             all[distinct++] = all[i];

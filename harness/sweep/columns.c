@@ -293,6 +293,17 @@ bool columns_is_late(const Column *column) {
     return false;
 }
 
+static bool is_volatile(const ResultColumn *columns, int count, const char *name) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(columns[i].name, name) == 0)
+            return columns[i].is_volatile;
+    return false;
+}
+
+bool columns_is_volatile(const char *name) {
+    return is_volatile(result, LENGTH(result), name) || is_volatile(curve, LENGTH(curve), name);
+}
+
 const char *columns_nearest(const char *name) {
     const char *names[LENGTH(independent) + 1] = {NULL};
     for (int i = 0; i < LENGTH(independent); i++)

@@ -47,6 +47,8 @@ const Column *columns_find(const char *name);
 /* True for a column that came after the first published results: it is no part of a key where it
  * has its default, so that the keys of runs that do not use it stay. */
 bool columns_is_late(const Column *column);
+/* True for a result of that name that may differ between repeats. */
+bool columns_is_volatile(const char *name);
 /* The name nearest to a misspelt one; NULL when none is near. */
 const char *columns_nearest(const char *name);
 /* "plain, resnet", "whole number from 1 to 100, or all", ... */

@@ -54,26 +54,13 @@ static bool is_provenance(const char *column) {
     return false;
 }
 
-static bool in_table(const ResultColumn *columns, int count, const char *name) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(columns[i].name, name) == 0)
-            return columns[i].is_volatile;
-    return false;
-}
-
-static bool is_volatile(const char *column) {
-    int results, curves;
-    const ResultColumn *result = columns_result(&results), *curve = columns_curve(&curves);
-    return in_table(result, results, column) || in_table(curve, curves, column);
-}
-
 void rerun_compare(const CsvTable *before, int row, const CsvTable *now, int now_row,
                    Differences *differences) {
     for (int i = 0; i < before->columns; i++) {
         const char *name = before->header[i], *was = before->cells[row][i];
         const char *is = csv_get(now, now_row, name);
         /* A column of another version of the program, or of more than one run. */
-        if (!is || is_volatile(name) || strcmp(was, is) == 0)
+        if (!is || columns_is_volatile(name) || strcmp(was, is) == 0)
             continue;
         bool provenance = is_provenance(name);
         differences->provenance += provenance;

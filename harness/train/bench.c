@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "harness/base/sorted.h"
 #include "harness/base/stopwatch.h"
 #include "net/cost.h"
 #include "net/init.h"
@@ -181,11 +182,6 @@ static Status time_steps(Bench *bench, BenchPhase phase, Program *program, Stopw
     return STATUS_OK;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Forgets what was resident before, so that the peak is that of what follows. A system that does
  * not offer this leaves the peak of the whole process. */
 static void forget_peak(void) {
@@ -205,9 +201,8 @@ static double peak_mib(void) {
 
 static void fill_row(const Bench *bench, BenchPhase phase, double *ms, BenchRow *row) {
     int n = bench->spec.steps;
-    qsort(ms, (size_t)n, sizeof *ms, ascending);
     double flops = phase == BENCH_TRAIN ? net_train_flops(bench->net) : net_infer_flops(bench->net);
-    row->ms_median = n % 2 ? ms[n / 2] : 0.5 * (ms[n / 2 - 1] + ms[n / 2]);
+    row->ms_median = sorted_median(ms, n);
     row->ms_min = ms[0];
     row->ms_max = ms[n - 1];
     row->images_per_s = 1e3 * bench->spec.batch / row->ms_median;

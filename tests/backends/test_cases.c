@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "harness/check/steps.h"
 #include "net/fusion.h"
 #include "tests/support/cases.h"
 #include "tests/support/compare.h"
@@ -164,38 +165,22 @@ static void matches_in_every_mode(void **state) {
 
 /* ---- training ---- */
 
-enum { STEPS = 10 };
-
-static const Optimizer optimizers[] = {
-    {.kind = OPTIMIZER_SGD_CAFFE, .momentum = 0.9, .weight_decay = 1e-2},
-    {.kind = OPTIMIZER_SGD_CAFFE, .momentum = 0.9, .weight_decay = 1e-2, .nesterov = true},
-    {.kind = OPTIMIZER_SGD_TORCH, .momentum = 0.9, .weight_decay = 1e-2, .decay_scope = DECAY_ALL},
-    {.kind = OPTIMIZER_SGD_TORCH, .momentum = 0.9, .nesterov = true},
-    {.kind = OPTIMIZER_ADAM, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
-};
-
-/* Rates are small, so that a ReLU near zero seldom falls on the other side in fp32. */
-static double rate_of(const Optimizer *o, int step) {
-    double rate = o->kind == OPTIMIZER_ADAM ? 1e-3 : 1e-2;
-    return step < STEPS / 2 ? rate : rate / 10;
-}
-
 static void ten_steps_match(void **state) {
-    for (size_t k = 0; k < sizeof optimizers / sizeof optimizers[0]; k++) {
+    for (int k = 0; k < CHECK_OPTIMIZERS; k++) {
         Pair pair;
-        pair_open(&pair, *state, MODE_TRAIN, &optimizers[k]);
+        pair_open(&pair, *state, MODE_TRAIN, &check_optimizers[k]);
         Batch fast = rig_batch(&pair.fast), slow = rig_batch(&pair.slow);
         double wander = 0;
-        for (int step = 0; step < STEPS; step++) {
-            double lr = rate_of(&optimizers[k], step);
+        for (int step = 0; step < CHECK_STEPS; step++) {
+            double lr = check_rate(&check_optimizers[k], step);
             fast.step = slow.step = step;
-            wander += optimizers[k].kind == OPTIMIZER_ADAM ? 2 * lr : 0;
+            wander += check_optimizers[k].kind == OPTIMIZER_ADAM ? 2 * lr : 0;
             OK(program_train_step(pair.fast_program, &fast, lr));
             OK(program_train_step(pair.slow_program, &slow, lr));
             assert_same_metrics(&pair);
         }
-        assert_same_values(&pair, false, STEPS, wander);
-        assert_int_equal(pair.fast.state->updates, STEPS);
+        assert_same_values(&pair, false, CHECK_STEPS, wander);
+        assert_int_equal(pair.fast.state->updates, CHECK_STEPS);
         pair_close(&pair);
     }
 }
@@ -204,7 +189,7 @@ static void ten_steps_match(void **state) {
 
 /* Parameters after three steps, laid end to end; program with or without taps. */
 static float *trained_bits(const Case *test, bool tapped, size_t *count) {
-    Optimizer optimizer = optimizers[0];
+    Optimizer optimizer = check_optimizers[0];
     Rig rig;
     Net *net = case_net(test);
     rig_open(&rig, backend_name, 2, net, test->batch, &optimizer);

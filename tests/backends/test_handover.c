@@ -21,34 +21,6 @@ static const char *backends[2];
 /* fp32 through eight layers and nine steps: test_cases has the reasoning. */
 static const CompareTolerance close_to = {.relative = 1000 * 6e-8, .absolute = 1e-6};
 
-static const Case *small_residual_net(void) {
-    int count;
-    const Case *cases = case_table(&count);
-    for (int i = 0; i < count; i++)
-        if (strcmp(cases[i].name, "resnet_8_b") == 0)
-            return &cases[i];
-    fail_msg("no case resnet_8_b");
-    return NULL;
-}
-
-static void copy_section(Rig *to, const Rig *from, Section section) {
-    for (int id = 0; id < from->net->param_count; id++) {
-        if (section != SECTION_VALUE && param_is_statistic(&from->net->params[id]))
-            continue;
-        float *values = rig_read(from, section, id);
-        OK(state_write(to->state, section, id, values));
-        free(values);
-    }
-}
-
-static void hand_over(Rig *to, const Rig *from) {
-    copy_section(to, from, SECTION_VALUE);
-    copy_section(to, from, SECTION_MOMENTUM);
-    if (from->state->optimizer.kind == OPTIMIZER_ADAM)
-        copy_section(to, from, SECTION_SQUARE);
-    to->state->updates = from->state->updates;
-}
-
 static void train(Rig *rig, int group, int steps) {
     Program *program = rig_program(rig, MODE_TRAIN, group, NULL, 0);
     Batch batch = rig_batch(rig);
@@ -70,14 +42,14 @@ static void compare_states(const Rig *got, const Rig *want) {
 }
 
 static void check(const Optimizer *optimizer) {
-    const Case *test = small_residual_net();
+    const Case *test = case_named("resnet_8_b");
     Rig rigs[2], oracle;
     for (int i = 0; i < 2; i++)
         rig_open(&rigs[i], backends[i], 1, case_net(test), test->batch, optimizer);
     rig_open(&oracle, "ref", 1, case_net(test), test->batch, optimizer);
     for (int leg = 0; leg < LEGS; leg++) {
         if (leg > 0)
-            hand_over(&rigs[leg % 2], &rigs[(leg + 1) % 2]);
+            rig_hand_over(&rigs[leg % 2], &rigs[(leg + 1) % 2]);
         train(&rigs[leg % 2], test->bn_group, LEG);
     }
     train(&oracle, test->bn_group, LEG * LEGS);

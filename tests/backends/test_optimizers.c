@@ -182,16 +182,6 @@ static void decay_alone_is_geometric(void **state) {
 
 /* ---- checkpoints ---- */
 
-static void copy_section(Rig *to, const Rig *from, Section section) {
-    for (int id = 0; id < from->net->param_count; id++) {
-        if (section != SECTION_VALUE && param_is_statistic(&from->net->params[id]))
-            continue;
-        float *values = rig_read(from, section, id);
-        OK(state_write(to->state, section, id, values));
-        free(values);
-    }
-}
-
 /* Values, moments and the count of updates are all there is: a State filled with them goes on as
  * the old one would have. */
 static void check_resume(const Optimizer *o) {
@@ -200,11 +190,7 @@ static void check_resume(const Optimizer *o) {
     rig_open(&resumed, backend_name, 2, small_net(), 2, o);
     for (int t = 0; t < 3; t++)
         step(&whole, t);
-    copy_section(&resumed, &whole, SECTION_VALUE);
-    copy_section(&resumed, &whole, SECTION_MOMENTUM);
-    if (o->kind == OPTIMIZER_ADAM)
-        copy_section(&resumed, &whole, SECTION_SQUARE);
-    resumed.state->updates = whole.state->updates;
+    rig_hand_over(&resumed, &whole);
     for (int t = 3; t < STEPS; t++) {
         step(&whole, t);
         step(&resumed, t);

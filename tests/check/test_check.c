@@ -12,19 +12,10 @@
 #include "harness/check/check.h"
 #include "harness/check/speed.h"
 #include "tests/check/broken.h"
+#include "tests/support/cases.h"
 #include "tests/support/rig.h"
 
 static const char *backend_name;
-
-static const Case *case_named(const char *name) {
-    int count;
-    const Case *cases = case_table(&count);
-    for (int i = 0; i < count; i++)
-        if (strcmp(cases[i].name, name) == 0)
-            return &cases[i];
-    fail_msg("no case '%s'", name);
-    return NULL;
-}
 
 static CheckSpec open_spec(Defect defect) {
     CheckSpec spec = {.quick = true};

@@ -1,9 +1,7 @@
-#define _XOPEN_SOURCE 700 /* nftw() */
 #define _DEFAULT_SOURCE
 #include "tests/data/files.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,17 +19,6 @@ void folder_new(char *path, size_t size) {
     int length = snprintf(path, size, "%s/reslab_data_XXXXXX", root && root[0] ? root : "/tmp");
     assert_true(length > 0 && (size_t)length < size);
     assert_non_null(mkdtemp(path));
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where) {
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-void folder_remove(const char *path) {
-    assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static void make_folders_above(const char *path) {

@@ -5,9 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A new folder under $TMPDIR or /tmp, emptied and removed by folder_remove(). Fails the test. */
+#include "harness/base/folder.h"
+
+/* A new folder under $TMPDIR or /tmp, which the caller removes. Fails the test. */
 void folder_new(char *path, size_t size);
-void folder_remove(const char *path);
 
 /* Makes missing folders above it. packed: as gzip. */
 void file_write(const char *path, const void *bytes, size_t size, int packed);

@@ -58,8 +58,7 @@ static int group_teardown(void **state) {
     for (int i = 0; i < FILES; i++)
         free(bytes[i]);
     assert_int_equal(chdir("/"), 0);
-    folder_remove(root);
-    return 0;
+    return !folder_remove(root);
 }
 
 /* Runs `harness data ARGUMENTS` in the test's folder; both streams go to `output`. */

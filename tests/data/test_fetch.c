@@ -51,8 +51,7 @@ static int group_teardown(void **state) {
     server_stop(server);
     for (int i = 0; i < FILES; i++)
         free(bytes[i]);
-    folder_remove(root);
-    return 0;
+    return !folder_remove(root);
 }
 
 /* A fresh folder, sound pages, no requests counted. */

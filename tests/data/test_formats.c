@@ -27,8 +27,7 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     (void)state;
-    folder_remove(folder);
-    return 0;
+    return !folder_remove(folder);
 }
 
 static ImageSet mnist_like(void) {

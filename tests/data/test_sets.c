@@ -23,8 +23,7 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     (void)state;
-    folder_remove(root);
-    return 0;
+    return !folder_remove(root);
 }
 
 static const char *under(const char *name) {

@@ -32,8 +32,7 @@ static int group_setup(void **state) {
 
 static int group_teardown(void **state) {
     (void)state;
-    folder_remove(root);
-    return 0;
+    return !folder_remove(root);
 }
 
 static int setup(void **state) {

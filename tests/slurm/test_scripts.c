@@ -17,6 +17,7 @@
 #include "harness/sweep/slurm.h"
 #include "tests/sweep/program.h"
 #include "tests/sweep/scratch.h"
+#include "tests/sweep/tables.h"
 
 /* The system's own programs in PATH, and the stand-in where asked for; a real sbatch would stand
  * behind it. Numbers of jobs count from
@@ -39,16 +40,6 @@ static void put_in_path(bool with_sbatch) {
     }
     snprintf(path, sizeof path, "%s:%s", folder, with_sbatch ? "/usr/bin:/bin" : folder);
     setenv("PATH", path, 1);
-}
-
-/* A file of the scratch folder; the caller frees. */
-static char *text_of(const char *name) {
-    char path[640];
-    snprintf(path, sizeof path, "%s/%s", scratch_folder(), name);
-    char *text = slurp_text(path);
-    if (!text)
-        fail_msg("%s cannot be read", path);
-    return text;
 }
 
 static void expect_in(const char *name, const char *words) {

@@ -15,16 +15,6 @@
 #include "tests/support/compare.h"
 #include "tests/support/rig.h"
 
-static const Case *case_named(const char *name) {
-    int count;
-    const Case *table = case_table(&count);
-    for (int i = 0; i < count; i++)
-        if (strcmp(table[i].name, name) == 0)
-            return &table[i];
-    fail_msg("there is no case %s", name);
-    return NULL;
-}
-
 static const char *const parts[CHECK_PARTS] = {"output", "gradients", "statistics", "ten steps",
                                                "the same bits again"};
 

@@ -6,5 +6,7 @@
 
 /* The case's net; fails the running test when it cannot be built. */
 Net *case_net(const Case *test);
+/* The case of that name; fails the running test when there is none. */
+const Case *case_named(const char *name);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -51,6 +52,24 @@ float *rig_read(const Rig *rig, Section section, int param) {
     float *values;
     OK(rig_fetch_param(rig, section, param, &values));
     return values;
+}
+
+static void copy_section(Rig *to, const Rig *from, Section section) {
+    for (int id = 0; id < from->net->param_count; id++) {
+        if (section != SECTION_VALUE && param_is_statistic(&from->net->params[id]))
+            continue;
+        float *values = rig_read(from, section, id);
+        OK(state_write(to->state, section, id, values));
+        free(values);
+    }
+}
+
+void rig_hand_over(Rig *to, const Rig *from) {
+    copy_section(to, from, SECTION_VALUE);
+    copy_section(to, from, SECTION_MOMENTUM);
+    if (from->state->optimizer.kind == OPTIMIZER_ADAM)
+        copy_section(to, from, SECTION_SQUARE);
+    to->state->updates = from->state->updates;
 }
 
 float *rig_tap(const Rig *rig, Program *program, int tap, size_t *count) {

@@ -13,6 +13,9 @@ void rig_reload(Rig *rig);
 /* Writes the random parameters again. */
 void rig_reset(Rig *rig);
 Program *rig_program(Rig *rig, Mode mode, int bn_group, const Tap *taps, int tap_count);
+/* What a checkpoint carries over, to a rig of the same net and optimiser: values, moments and the
+ * count of updates. */
+void rig_hand_over(Rig *to, const Rig *from);
 /* A parameter's values in a new array. */
 float *rig_read(const Rig *rig, Section section, int param);
 /* A tap's values in a new array, *count of them. */

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/base/csv.h"
-#include "harness/sweep/columns.h"
 #include "tests/data/files.h"
 #include "tests/sweep/program.h"
 #include "tests/sweep/scratch.h"
@@ -36,30 +34,6 @@ const char *made_begin(const char *harness, const char *experiment) {
     snprintf(text, sizeof text, experiment, fast_backend());
     scratch_text("e.csv", text);
     return realpath(harness, NULL);
-}
-
-const char *in_scratch(const char *name) {
-    static char path[768];
-    snprintf(path, sizeof path, "%s/%s", scratch_folder(), name);
-    return path;
-}
-
-char *text_of(const char *name) {
-    char *text = slurp_text(in_scratch(name));
-    if (!text)
-        fail_msg("%s cannot be read", name);
-    return text;
-}
-
-bool exists(const char *name) {
-    return access(in_scratch(name), F_OK) == 0;
-}
-
-static CsvTable table_of(const char *name) {
-    CsvTable table;
-    if (csv_read(in_scratch(name), &table) != STATUS_OK)
-        fail_msg("%s", status_message());
-    return table;
 }
 
 char *run_cell(const char *dir, int row, const char *column) {
@@ -85,33 +59,13 @@ int run_rows(const char *dir) {
 
 /* ---- comparing ---- */
 
-static bool is_volatile(const char *name) {
-    int counts[2];
-    const ResultColumn *tables[] = {columns_result(&counts[0]), columns_curve(&counts[1])};
-    for (int t = 0; t < 2; t++)
-        for (int i = 0; i < counts[t]; i++)
-            if (strcmp(tables[t][i].name, name) == 0 && tables[t][i].is_volatile)
-                return true;
-    return false;
-}
-
 static void same_table(const char *a, const char *b, const char *file) {
     char one[256], two[256];
     snprintf(one, sizeof one, "%s/%s", a, file);
     snprintf(two, sizeof two, "%s/%s", b, file);
     assert_int_equal(exists(one), exists(two));
-    if (!exists(one))
-        return;
-    CsvTable x = table_of(one), y = table_of(two);
-    if (x.rows != y.rows || x.columns != y.columns)
-        fail_msg("%s has %d rows, %s has %d", one, x.rows, two, y.rows);
-    for (int row = 0; row < x.rows; row++)
-        for (int i = 0; i < x.columns; i++)
-            if (!is_volatile(x.header[i]) && strcmp(x.cells[row][i], y.cells[row][i]) != 0)
-                fail_msg("%s:%d: %s is '%s', in %s '%s'", one, x.lines[row], x.header[i],
-                         x.cells[row][i], two, y.cells[row][i]);
-    csv_table_free(&x);
-    csv_table_free(&y);
+    if (exists(one))
+        assert_same_table(one, two);
 }
 
 static void same_bytes(const char *a, const char *b, const char *key, const char *file) {

@@ -2,8 +2,9 @@
 #ifndef TESTS_SURVIVE_MADE_H
 #define TESTS_SURVIVE_MADE_H
 
-#include <stdbool.h>
 #include <sys/types.h>
+
+#include "tests/sweep/tables.h"
 
 /* Makes an MNIST of 60 and 30 images in the folder `d` of the scratch folder. */
 void make_data(void);
@@ -13,11 +14,6 @@ const char *made_begin(const char *harness, const char *experiment);
 /* "cpu", or "ref" of a build without it. */
 const char *fast_backend(void);
 
-/* A name in the scratch folder; the buffer is reused. */
-const char *in_scratch(const char *name);
-/* Text of a file there; the caller frees. Fails the test when it is not there. */
-char *text_of(const char *name);
-bool exists(const char *name);
 /* A cell of the row (from 0) of DIR/runs.csv; the caller frees. */
 char *run_cell(const char *dir, int row, const char *column);
 int run_rows(const char *dir);

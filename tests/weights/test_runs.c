@@ -12,27 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/base/csv.h"
 #include "harness/weights/safetensors.h"
 #include "tests/data/files.h"
 #include "tests/sweep/program.h"
 #include "tests/sweep/scratch.h"
+#include "tests/sweep/tables.h"
 
 enum { ITERATIONS = 7 };
-
-static char place[1024];
-
-static const char *in_scratch(const char *name) {
-    snprintf(place, sizeof place, "%s/%s", scratch_folder(), name);
-    return place;
-}
-
-static CsvTable table_of(const char *name) {
-    CsvTable table;
-    if (csv_read(in_scratch(name), &table) != STATUS_OK)
-        fail_msg("%s", status_message());
-    return table;
-}
 
 /* Fails unless the run succeeds. Returns the name of its folder within the scratch folder; the
  * buffer is reused. */
@@ -240,8 +226,9 @@ static void full_disk(void **state) {
     char *folder = strdup(weights);
     *strrchr(folder, '/') = '\0';
     assert_int_equal(access(in_scratch(weights), F_OK), 0);
-    snprintf(place, sizeof place, "ls %s/%s | grep -q new-", scratch_folder(), folder);
-    assert_int_not_equal(system(place), 0);
+    char command[1024];
+    snprintf(command, sizeof command, "ls %s/%s | grep -q new-", scratch_folder(), folder);
+    assert_int_not_equal(system(command), 0);
     free(folder);
     free(weights);
 }
