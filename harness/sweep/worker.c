@@ -15,6 +15,7 @@ typedef struct RunOrder {
     char key[KEY_SIZE];
     char program[65], dataset_sha256[65];
     char isa[64], libraries[128];
+    char card[128];        /* "": a processor, of which the instruction set says enough */
     char data_folder[512]; /* "": the usual ones */
 } RunOrder;
 
@@ -28,6 +29,11 @@ Status worker_check(const Sweep *sweep) {
     return STATUS_OK;
 }
 
+/* Libraries choose by the kind of card how to compute. */
+static const char *card_of(const BackendInfo *info) {
+    return info->unit[0] ? info->device : "";
+}
+
 void worker_tell_run(const Sweep *sweep, const SweepRun *run, const Backend *backend) {
     RunOrder order;
     memset(&order, 0, sizeof order);
@@ -38,6 +44,7 @@ void worker_tell_run(const Sweep *sweep, const SweepRun *run, const Backend *bac
            sizeof order.dataset_sha256);
     snprintf(order.isa, sizeof order.isa, "%s", backend->info.isa);
     snprintf(order.libraries, sizeof order.libraries, "%s", backend->info.libraries);
+    snprintf(order.card, sizeof order.card, "%s", card_of(&backend->info));
     snprintf(order.data_folder, sizeof order.data_folder, "%s",
              sweep->data_folder ? sweep->data_folder : "");
     ranks_tell(ORDER_RUN, &order, sizeof order);
@@ -77,6 +84,9 @@ static Status make_ready(Sweep *sweep, const RunOrder *order, Training *t, Backe
                            "computes with %s, %s; rank 0 with %s, %s: not the "
                            "same bits",
                            info->libraries, info->isa, order->libraries, order->isa);
+    if (strcmp(card_of(info), order->card) != 0)
+        return status_fail(STATUS_BAD_INPUT, "computes on %s; rank 0 on %s: not the same bits",
+                           info->device, order->card);
     return training_prepare(t, source, *backend, order->key);
 }
 

@@ -3,8 +3,8 @@
 # Runs in shares, trained by one process and by ranks: the same rows, curves and weights.
 # whole: by 1, 2 and 4 ranks; and what a rank lacks fails the run, while the others do not wait for it.
 # cut: by 2 ranks until any of the processes is killed, then by 4.
-# cards: HARNESS has software GPUs: by 1, 2 and 4 ranks with one each; a card that two would share;
-# calls of NCCL that fail on one rank, and one that is killed, end all, and the run goes on from there.
+# cards: HARNESS has software GPUs: by 1, 2 and 4 ranks with one each; cards that differ, or that two
+# would share; a call of NCCL that fails on one rank, or its end, ends all, and the run goes on from there.
 part=$1 mpirun=$2 harness=$3 same=$4 make_mnist=$5
 if [ "$mpirun" = none ]; then
     echo "skipped: built without MPI (libopenmpi-dev, openmpi-bin)"
@@ -33,15 +33,14 @@ fail() {
 }
 
 # Ranks on this machine alone, more than it has cores, as root too; each leaves its number in
-# pid.RANK, and mpirun's in pid.mpirun; rank 1 works in the folder $rank1, and of its calls of the
-# software GPU the one fails that $fails says.
+# pid.RANK, and mpirun's in pid.mpirun; rank 1 works in the folder $rank1 with $rank1_env set.
 rank1=.
-fails=
+rank1_env=
 cat > rank.sh << 'END'
 echo $$ > "$1/pid.$OMPI_COMM_WORLD_RANK"
 echo $PPID > "$1/pid.mpirun"
 [ "$OMPI_COMM_WORLD_RANK" = 1 ] && cd "$2"
-[ "$OMPI_COMM_WORLD_RANK" = 1 ] && [ -n "$3" ] && export SOFTGPU_FAIL="$3"
+[ "$OMPI_COMM_WORLD_RANK" = 1 ] && [ -n "$3" ] && export "$3"
 shift 3
 exec "$@"
 END
@@ -50,7 +49,7 @@ ranks() {
     shift
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ASAN_OPTIONS=detect_leaks=0 \
         "$mpirun" --oversubscribe --bind-to none --mca pml ob1 --mca btl self,vader -n "$count" \
-        sh "$work/rank.sh" "$work" "$rank1" "$fails" "$harness" "$@"
+        sh "$work/rank.sh" "$work" "$rank1" "$rank1_env" "$harness" "$@"
 }
 
 "$make_mnist" d || fail "no data"
@@ -135,20 +134,25 @@ fi
 if [ "$part" = cards ]; then
     ranks 4 run e.csv $options --out cards4 > cards4.log 2>&1 || fail "4 cards"
     same_outputs alone cards4
-    fails=nccl_recv:5
+    rank1_env=SOFTGPU_FAIL=nccl_recv:5
     ranks 2 run e.csv $options --out broken > broken.log 2>&1 && fail "a call of NCCL that failed"
     all_gone
     grep -q '^harness: rank 1 of 2: exchanging gradients between cards: ncclRecv: ' broken.log ||
         fail "not told which call failed on which rank"
-    fails=
+    rank1_env=
     ranks 2 run e.csv $options --out broken > broken.log 2>&1 || fail "going on after a failed call"
     same_outputs alone broken
     cut_short 1 KILL
+    rank1_env=SOFTGPU_NAME=another
+    ranks 2 run e.csv $options --out kinds > kinds.log 2>&1 && fail "cards of two kinds"
+    grep -q 'rank 1 of 2: computes on another; rank 0 on software GPU' kinds/runs/*/failure.txt ||
+        fail "not told that the cards differ"
+    rank1_env=
     export SOFTGPU_DEVICES=1
     ranks 2 run e.csv $options --out twins > twins.log 2>&1 && fail "two processes on one card"
     grep -q 'processes 0 and 1 would share the device GPU-' twins/runs/*/failure.txt ||
         fail "not told that two processes share a card"
-    echo "2 and 4 cards; a failed call of NCCL, a killed rank, a shared card"
+    echo "1, 2 and 4 cards; a failed call of NCCL, a killed rank, cards that differ or are shared"
     exit 0
 fi
 

@@ -4,7 +4,7 @@ foreach(file cudnn_handle cudnn_schema cudnn_descriptors cudnn_finalize cudnn_he
     target_sources(softgpu PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${file}.cpp)
 endforeach()
 
-foreach(name cudnn cudnn_lists cudnn_descriptors cudnn_execute cublas)
+foreach(name cudnn cudnn_lists cudnn_descriptors cudnn_execute cublas nccl)
     reslab_test(test_softgpu_${name} LABELS "fast;softgpu" SOURCES softgpu/test_${name}.cpp
                 softgpu/dnn_case.cpp LIBS softgpu)
 endforeach()

@@ -59,43 +59,51 @@ ncclResult_t fails(ncclResult_t result, const std::string &why) {
     return result;
 }
 
-/* What one rank sends another: how many doubles, then they. */
-Wire wire_of(const ncclComm &comm, const Transfer &t) {
-    Wire wire = {comm.sockets[(size_t)t.peer], t.sends, {}};
-    uint64_t count = t.count;
-    wire.bytes.resize(sizeof count + t.count * sizeof(double));
-    if (t.sends) {
-        memcpy(wire.bytes.data(), &count, sizeof count);
-        memcpy(wire.bytes.data() + sizeof count, t.buffer, t.count * sizeof(double));
-    }
-    return wire;
+Wire wire_of(const ncclComm &comm, const Transfer &t, size_t bytes) {
+    return {comm.sockets[(size_t)t.peer], t.sends, std::vector<char>(bytes)};
 }
 
-void take(const Wire &wire, const Transfer &t) {
-    uint64_t count;
-    memcpy(&count, wire.bytes.data(), sizeof count);
-    if (count != t.count)
-        softgpu_die("ncclRecv: %zu elements are expected, and %zu were sent", t.count,
-                    (size_t)count);
-    memcpy(const_cast<void *>(t.buffer), wire.bytes.data() + sizeof count,
-           t.count * sizeof(double));
+/* Both ends must speak of as many elements; each tells the other before it sends them. */
+bool counts_agree(const ncclComm &comm, const std::vector<Transfer> &transfers) {
+    std::vector<Wire> wires;
+    for (const Transfer &t : transfers) {
+        wires.push_back(wire_of(comm, t, sizeof t.count));
+        if (t.sends)
+            memcpy(wires.back().bytes.data(), &t.count, sizeof t.count);
+    }
+    if (!softgpu::transfer(&wires))
+        return false;
+    for (size_t i = 0; i < transfers.size(); i++) {
+        size_t sent;
+        memcpy(&sent, wires[i].bytes.data(), sizeof sent);
+        if (sent != transfers[i].count)
+            softgpu_die("ncclRecv: %zu elements are expected, and %zu were sent",
+                        transfers[i].count, sent);
+    }
+    return true;
+}
+
+bool move(const ncclComm &comm, const std::vector<Transfer> &transfers) {
+    std::vector<Wire> wires;
+    for (const Transfer &t : transfers) {
+        wires.push_back(wire_of(comm, t, t.count * sizeof(double)));
+        if (t.sends)
+            memcpy(wires.back().bytes.data(), t.buffer, wires.back().bytes.size());
+    }
+    if (!softgpu::transfer(&wires))
+        return false;
+    for (size_t i = 0; i < transfers.size(); i++)
+        if (!transfers[i].sends)
+            memcpy(const_cast<void *>(transfers[i].buffer), wires[i].bytes.data(),
+                   wires[i].bytes.size());
+    return true;
 }
 
 /* On the device. A broken link is told by ncclCommGetAsyncError(), and nothing has arrived. */
 void run(ncclComm *comm, const std::vector<Transfer> &transfers) {
-    std::vector<Wire> wires;
     comm->enqueued--;
-    if (!comm->live)
-        return;
-    for (const Transfer &t : transfers)
-        wires.push_back(wire_of(*comm, t));
-    if (!softgpu::transfer(&wires)) {
+    if (comm->live && !(counts_agree(*comm, transfers) && move(*comm, transfers)))
         comm->state = fails(ncclRemoteError, "another process has gone");
-        return;
-    }
-    for (size_t i = 0; i < transfers.size(); i++)
-        if (!transfers[i].sends)
-            take(wires[i], transfers[i]);
 }
 
 void end(ncclComm *comm) {

@@ -235,7 +235,8 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device) {
         return result(cudaErrorInvalidDevice);
     size_t free_bytes;
     memset(prop, 0, sizeof *prop);
-    strcpy(prop->name, "software GPU");
+    const char *name = getenv("SOFTGPU_NAME");
+    snprintf(prop->name, sizeof prop->name, "%s", name ? name : "software GPU");
     memcpy(prop->uuid.bytes, "softgpu", 8);
     memcpy(prop->uuid.bytes + 8, &device, sizeof device);
     return cudaMemGetInfo(&free_bytes, &prop->totalGlobalMem);

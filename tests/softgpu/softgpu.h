@@ -42,7 +42,8 @@ int softgpu_leaks(void);
 /* Makes the software GPU pretend to be a card of this compute capability (default 9, 0). */
 void softgpu_capability(int major, int minor);
 /* How many devices there are (default 1, SOFTGPU_DEVICES sets it at start). A process uses one of
- * them; they are alike, and differ in what cudaDeviceProp.uuid says. */
+ * them; they are alike, and differ in what cudaDeviceProp.uuid says. SOFTGPU_NAME, read at the
+ * start, is what this process takes them for (default "software GPU"). */
 void softgpu_devices(int count);
 /* Its memory (default 4 GiB). */
 void softgpu_card(size_t bytes);

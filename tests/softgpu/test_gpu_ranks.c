@@ -1,5 +1,5 @@
 /* The shares of a step on several cards, each a process with a software GPU of its own: the bits of
- * one process, whatever way the sums take. */
+ * one process, whatever way the sums take. usage: test_gpu_ranks [PATTERN OF NAMES] */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -327,9 +327,27 @@ static void joining_fails(void **state) {
     free(s);
 }
 
+/* The two vectors and the copies of the statistics. */
+static void no_memory(void **state) {
+    Problem *p = *state;
+    const ShareSumOps *ops = p->backend->ops->share_sums;
+    State *net_state;
+    ShareSum *sum;
+    OK(state_create(p->backend, p->net, &p->spec.optimizer, &net_state));
+    for (int n = 1; n <= 4; n++) {
+        softgpu_fail("alloc", n);
+        assert_int_equal(ops->create(net_state, 1, 2, &sum), STATUS_NO_MEMORY);
+        assert_non_null(strstr(status_message(), "sums of shares"));
+        assert_int_equal(softgpu_calls("alloc"), n);
+    }
+    softgpu_fail(NULL, 0);
+    assert_int_equal(ops->create(net_state, 3, 6, &sum), STATUS_BAD_INPUT);
+    state_destroy(net_state);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, problem_set_up, problem_tear_down)
 
-int main(void) {
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(momentum),
         TEST(adam),
@@ -340,9 +358,11 @@ int main(void) {
         TEST(rank_fails_in_a_step),
         TEST(exchange_fails),
         TEST(joining_fails),
+        TEST(no_memory),
     };
     problem_backend = "gpu";
     softgpu_devices(CARDS);
+    cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     int failed = cmocka_run_group_tests_name("ranks on cards", tests, NULL, NULL);
     return failed ? failed : softgpu_leaks();
 }
