@@ -55,12 +55,13 @@ static int help(void) {
         "Trains every run of the experiment (experiments/README.md) and records it in runs.csv "
         "and\n"
         "curves.csv. Finished runs are not run again: the same command goes on where it stopped,\n"
-        "also within a run, and leaves the same files as if it had not been stopped.\n"
+        "also within a run, and leaves the same files as if it had not been stopped. At the end\n"
+        "come tables, figures and, where something is expected or claimed, verdicts.\n"
         "\n"
         "  --set COLUMN=VALUE  sets a column in every row; VALUE may be a list: depth='20|56'\n"
         "  --rows 1,3-5        only these of the runs that --dry-run lists\n"
         "  --only N|KEY        one run of them, beside other processes on this or other machines;\n"
-        "                      'harness collect' then puts the rows together\n"
+        "                      'harness collect' then puts the rows together and judges them\n"
         "  --out DIR           output folder; results/NAME when left out\n"
         "  --data DIR          where the data sets are; 'harness data' says what is found\n"
         "  --threads N         as --set threads=N\n"
@@ -248,19 +249,6 @@ static Status dry_run(const Experiment *experiment) {
 
 /* ---- training ---- */
 
-/* What has been shown and what has not, where something was expected or claimed. */
-static Status say_verdicts(const char *folder) {
-    Verdicts verdicts;
-    TRY(verdicts_read(folder, LEVEL_DEFAULT, &verdicts));
-    Status status = verdicts_write(folder, &verdicts);
-    if (status == STATUS_OK && verdicts.count > 0) {
-        printf("\n");
-        verdicts_print_verdicts(stdout, &verdicts);
-    }
-    verdicts_free(&verdicts);
-    return status;
-}
-
 /* Tables and figures, and where everything is. Without gnuplot the sweep is still a success. */
 static Status conclude(const Options *options, const Sweep *sweep) {
     const char *folder = sweep->output.folder;
@@ -279,7 +267,7 @@ static Status conclude(const Options *options, const Sweep *sweep) {
         return drawn;
     printf("\n");
     TRY(report_print_table(stdout, folder));
-    TRY(say_verdicts(folder));
+    TRY(verdicts_conclude(folder));
     printf("\n%s/runs.csv\n%s/curves.csv\n%s/table.md\n", folder, folder, folder);
     if (drawn == STATUS_OK)
         printf("%s/figures/\n", folder);

@@ -21,15 +21,16 @@ static const struct option long_options[] = {
 };
 
 static int help(void) {
-    printf("Usage: harness status DIR\n"
-           "\n"
-           "How far the sweep in an output folder is: for each run of the last 'harness run'\n"
-           "whether it is done, diverged, failed, running, stopped (the same command goes on) or\n"
-           "left, with the iterations done as its evaluations and checkpoints tell; then how many\n"
-           "of each, and the time to go at the pace so far. Disturbs nothing that is running, on\n"
-           "whatever machine.\n"
-           "\n"
-           "Example: harness status results/depth_sweep\n");
+    printf(
+        "Usage: harness status DIR\n"
+        "\n"
+        "How far the sweep in an output folder is: for each run of the last 'harness run'\n"
+        "whether it is done, diverged, failed, crashed, running, stopped (the same command goes\n"
+        "on) or left, with the iterations done as its evaluations and checkpoints tell; then\n"
+        "how many of each, and the time to go at the pace so far. Disturbs nothing that is\n"
+        "running, on whatever machine.\n"
+        "\n"
+        "Example: harness status results/depth_sweep\n");
     return EXIT_DONE;
 }
 

@@ -154,7 +154,7 @@ static Status write_collect(FILE *file, void *context) {
     static const char *const commands[] = {" collect ", " plot "};
     const Names *names = context;
     fputs("#!/bin/sh\n"
-          "# After the last run: the rows of all that is finished, then tables and figures.\n"
+          "# After the last run: the rows of all that is finished, verdicts, tables and figures.\n"
           "cd ",
           file);
     shell_put_word(file, names->here);

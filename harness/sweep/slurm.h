@@ -5,7 +5,7 @@
  *                          NAME.claims.csv, where there is one, beside it
  *   DIR/slurm/run.sh       an element: one run, by its number; a finished one ends at once, an
  *                          interrupted one goes on where it was
- *   DIR/slurm/collect.sh   rows, tables and figures of all that is finished
+ *   DIR/slurm/collect.sh   rows, verdicts, tables and figures of all that is finished
  *   DIR/slurm/submit.sh    hands both to sbatch; to be run again for what is left
  *   DIR/slurm/run-N.log, collect.log   what they print */
 #ifndef HARNESS_SWEEP_SLURM_H

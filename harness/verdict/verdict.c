@@ -76,3 +76,15 @@ Status verdicts_write(const char *dir, const Verdicts *verdicts) {
     TRY(file_replace(dir, "verdict.csv", write_csv, &verdict));
     return file_replace(dir, "selection_bias.csv", write_csv, &selection);
 }
+
+Status verdicts_conclude(const char *dir) {
+    Verdicts verdicts;
+    TRY(verdicts_read(dir, LEVEL_DEFAULT, &verdicts));
+    Status status = verdicts_write(dir, &verdicts);
+    if (status == STATUS_OK && verdicts.count > 0) {
+        printf("\n");
+        verdicts_print_verdicts(stdout, &verdicts);
+    }
+    verdicts_free(&verdicts);
+    return status;
+}

@@ -62,6 +62,10 @@ void verdicts_print(FILE *file, const Verdicts *verdicts);
 /* The same without the selection bias. */
 void verdicts_print_verdicts(FILE *file, const Verdicts *verdicts);
 
+/* How a sweep ends: judges the folder at LEVEL_DEFAULT, replaces both files and, where something is
+ * expected or claimed, prints the verdicts after an empty line. As verdicts_read(). */
+Status verdicts_conclude(const char *dir);
+
 /* Reads a file of claims without judging: what is wrong with it is told before anything trains. */
 Status claims_check(const char *path);
 

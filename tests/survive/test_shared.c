@@ -1,5 +1,5 @@
 /* Several processes on one output folder, one run each or all of them at the same time, and rows
- * put together from their folders. usage: test_shared HARNESS */
+ * put together from their folders and judged. usage: test_shared HARNESS */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,6 +89,67 @@ static void three_at_once(void **state) {
     free(log);
 }
 
+/* ---- verdicts ---- */
+
+static const char judged[] = "family,depth,width,dataset,batch,iterations,eval_every,backend,"
+                             "expect,tolerance,source\n"
+                             "plain|resnet,8,2,mnist,10,12,5,%s,50,500,by guess\n";
+static const char claims[] =
+    "claim,metric,left,relation,right,margin,source\n"
+    "no difference,test_error_pct,family=plain depth=8,=,family=resnet depth=8,1e3,\n";
+
+/* What was printed of them, to the end of the last line. */
+static char *verdict_lines(const char *args) {
+    const Outcome *o = program_run(args);
+    if (o->code != 0)
+        fail_msg("%s", o->err);
+    const char *begin = strstr(o->out, "expectation of"), *last = strstr(o->out, " verdicts: ");
+    assert_true(begin && last && last > begin);
+    return strndup(begin, (size_t)(strchr(last, '\n') - begin));
+}
+
+/* collect ends in the verdicts in which the whole sweep ends. */
+static void same_verdicts(void **state) {
+    (void)state;
+    char text[512], *path = strdup(getenv("PATH"));
+    snprintf(text, sizeof text, judged, fast_backend());
+    scratch_text("v.csv", text);
+    scratch_text("v.claims.csv", claims);
+    setenv("PATH", "/nonexistent", 1); /* no gnuplot: figures would only take their time */
+    char *at_once = verdict_lines("run v.csv --data d --threads 1 --out v");
+    setenv("PATH", path, 1);
+    free(path);
+    expect_words(at_once, "plain, 8 layers|inside band (n=1)|claim: no difference|3 verdicts: 0");
+    program_expect("run v.csv --data d --threads 1 --out w --only 2", 0, "w/runs/");
+    assert_false(exists("w/verdict.csv"));
+    program_expect("collect w", 0, "w/runs.csv: 1 of 2 runs|1 run with an expectation: not fin");
+    program_expect("run v.csv --data d --threads 1 --out w --only 1", 0, "w/runs/");
+    char *collected = verdict_lines("collect w");
+    assert_string_equal(collected, at_once);
+    char *one = text_of("v/verdict.csv"), *other = text_of("w/verdict.csv");
+    assert_string_equal(other, one);
+    free(one);
+    free(other);
+    free(collected);
+    free(at_once);
+}
+
+/* Rows, but none with a result. */
+static void nothing_to_judge(void **state) {
+    (void)state;
+    char text[512];
+    snprintf(text, sizeof text,
+             "depth,width,dataset,batch,iterations,resize,input_size,normalize,backend,"
+             "expect,tolerance\n"
+             "8,2,mnist,10,12,20,data,channel,%s,50,1\n",
+             fast_backend());
+    scratch_text("x.csv", text);
+    program_expect("run x.csv --data d --threads 1 --out x --only 1", 1, "smaller than the net's");
+    program_expect("collect x", 0, "x/runs.csv: 1 of 1 runs");
+    assert_int_equal(run_rows("x"), 1);
+    assert_false(exists("x/verdict.csv"));
+}
+
 static void refused(void **state) {
     (void)state;
     program_expect("run e.csv --data d --threads 1 --out r --only 5", 2, "--only 5|from 1 to 4");
@@ -107,6 +168,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(whole),
         cmocka_unit_test(one_run_each),
         cmocka_unit_test(three_at_once),
+        cmocka_unit_test(same_verdicts),
+        cmocka_unit_test(nothing_to_judge),
         cmocka_unit_test(refused),
     };
     if (argc != 2)
