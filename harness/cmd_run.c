@@ -79,6 +79,7 @@ static int help(void) {
         "                      left out: every minute\n"
         "  --tensorboard DIR   logs for 'tensorboard --logdir DIR', a folder a run\n"
         "  --dry-run           lists the runs with parameters, multiply-adds and estimated time\n"
+        "                      (under mpirun without what the processes exchange)\n"
         "  --no-plot           no tables, figures and verdicts at the end; 'harness plot DIR' and\n"
         "                      'harness verdict DIR' make them\n"
         "  --quiet             no progress\n"
@@ -213,12 +214,17 @@ static int parse(int argc, char **argv, Options *options) {
 
 /* ---- --dry-run ---- */
 
+/* What this process would do of each run. Other ranks are not needed, and would take time from it.
+ */
 static Status dry_run(const Experiment *experiment) {
-    Sweep sweep = {0};
+    int ranks = ranks_count();
+    Sweep sweep = {.share = ranks_here()};
     Pace pace = {0};
     double total = 0;
     char time[32];
     Status status = STATUS_OK;
+    ranks_tell(ORDER_LEAVE, NULL, 0);
+    ranks_leave();
     printf("%4s  %-28s %12s %14s %10s  %s\n", "run", "net", "parameters", "macs", "iterations",
            "time, about");
     for (int i = 0; i < experiment->count && !stop; i++) {
@@ -227,7 +233,9 @@ static Status dry_run(const Experiment *experiment) {
         char title[96];
         if (!run->selected)
             continue;
-        status = estimate_run(&sweep, &run->config, &pace, &estimate);
+        status = worker_check_run(&run->config, i + 1, ranks);
+        if (status == STATUS_OK)
+            status = estimate_run(&sweep, &run->config, ranks, &pace, &estimate);
         if (status != STATUS_OK) {
             status_context(status, "%s:%d", experiment->path, run->line);
             break;

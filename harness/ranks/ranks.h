@@ -25,6 +25,7 @@ int ranks_started(void);
 /* Meets the others; without any there is nothing to do. STATUS_UNAVAILABLE in a build without MPI
  * that mpirun has started several times. */
 Status ranks_join(void);
+/* Also several times; afterwards this process is alone. */
 void ranks_leave(void);
 /* Of a process that is alone, or has not joined: 1, 0, 1, 0. */
 int ranks_count(void);

@@ -43,9 +43,10 @@ Status ranks_join(void) {
 }
 
 void ranks_leave(void) {
-    int begun;
+    int begun, over;
     MPI_Initialized(&begun);
-    if (begun)
+    MPI_Finalized(&over);
+    if (begun && !over)
         MPI_Finalize();
     ranks.count = ranks.here = 1;
     ranks.mine = ranks.place = 0;

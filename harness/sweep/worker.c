@@ -19,13 +19,19 @@ typedef struct RunOrder {
     char data_folder[512]; /* "": the usual ones */
 } RunOrder;
 
+Status worker_check_run(const RunConfig *config, int number, int ranks) {
+    if (config->shares % ranks == 0)
+        return STATUS_OK;
+    return status_fail(STATUS_BAD_INPUT,
+                       "%d processes cannot divide the %lld shares of run %d among them; "
+                       "the column 'shares' says how many there are",
+                       ranks, (long long)config->shares, number);
+}
+
 Status worker_check(const Sweep *sweep) {
     for (int i = 0; i < sweep->count; i++)
-        if (sweep->runs[i].selected && sweep->runs[i].config.shares % ranks_count() != 0)
-            return status_fail(STATUS_BAD_INPUT,
-                               "%d processes cannot divide the %lld shares of run %d among them; "
-                               "the column 'shares' says how many there are",
-                               ranks_count(), (long long)sweep->runs[i].config.shares, i + 1);
+        if (sweep->runs[i].selected)
+            TRY(worker_check_run(&sweep->runs[i].config, i + 1, ranks_count()));
     return STATUS_OK;
 }
 

@@ -5,6 +5,8 @@
 
 #include "harness/sweep/sweep.h"
 
+/* Whether so many ranks can share a run, the `number`-th; STATUS_BAD_INPUT says why not. */
+Status worker_check_run(const RunConfig *config, int number, int ranks);
 /* On rank 0: whether the ranks can share the selected runs; STATUS_BAD_INPUT says why not. */
 Status worker_check(const Sweep *sweep);
 /* On rank 0: the others make the run ready, for the backend that computes it here. Afterwards they

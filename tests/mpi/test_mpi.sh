@@ -174,6 +174,10 @@ ranks 2 run e.csv $one --out other.out > other.log 2>&1 && fail "a rank with oth
 grep -q 'rank 1 of 2: .*other data' other.out/runs/*/failure.txt || fail "not told: other data"
 rank1=.
 
+# Told by rank 0 alone, once, of the shares that it would compute.
+ranks 2 run e.csv --rows 1,3 --threads 2 --out dry --dry-run > dry.log 2>&1 || fail "--dry-run"
+[ "$(grep -c 'all together' dry.log)" = 1 ] && grep -q ' plain-8, ' dry.log || fail "no estimate"
+
 # refused WORDS COUNT ARGS: bad input on rank 0 is told once, and all end.
 refused() {
     words=$1
@@ -182,6 +186,7 @@ refused() {
     [ "$(grep -c "$words" refused.log)" = 1 ] || fail "not said once: $words"
 }
 refused 'cannot divide the 2 shares' 4 run e.csv $one --set shares=2 --out refused
+refused 'cannot divide the 2 shares' 4 run e.csv --dry-run --rows 1 --set shares=2 --out refused
 refused 'jobs are processes' 2 run e.csv $one --jobs 2 --out refused
 [ -e refused/runs ] && ls refused/runs/*/run.csv 2> /dev/null && fail "something was trained"
 echo "1, 2 and 4 ranks; a rank without the data, and with other data"
