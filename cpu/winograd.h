@@ -1,6 +1,6 @@
-/* The engine for convolutions of 3x3, stride 1, pad 1 by Winograd's F(4x4, 3x3): see
- * kernels/winograd.c for the arithmetic. Its rounding errors are about ten times those of a direct
- * convolution. */
+/* The engine for convolutions of stride 1 that keep the size, 3x3 by Winograd's F(4x4, 3x3) and 5x5
+ * by F(2x2, 5x5): see kernels/winograd.c for the arithmetic. Its rounding errors are about ten
+ * times those of a direct convolution. */
 #ifndef CPU_WINOGRAD_H
 #define CPU_WINOGRAD_H
 

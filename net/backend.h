@@ -97,10 +97,10 @@ typedef enum Mode {
                                Program has seen since it was compiled */
 } Mode;
 
-/* How 3x3 convolutions of stride 1 are computed. */
+/* How 3x3 and 5x5 convolutions of stride 1 are computed. */
 typedef enum ConvAlgorithm {
     CONV_ALGORITHM_DIRECT,   /* as the backend's library does by itself */
-    CONV_ALGORITHM_WINOGRAD, /* F(4x4, 3x3) where it fits: faster, and rounds more; cpu only */
+    CONV_ALGORITHM_WINOGRAD, /* where it fits: faster, and rounds more; cpu only */
 } ConvAlgorithm;
 
 typedef enum TapKind {

@@ -139,8 +139,9 @@ static const Column independent[] = {
     {"bottlenecks", COLUMN_TEXT, AT(bottlenecks), NO_RANGE, NULL, NULL, "none",
      "tutorial001: inner channels of each stage's bottlenecks, as '8 16 16'; none: basic blocks"},
     {"conv", COLUMN_CHOICE, AT(conv), NO_RANGE, NULL, "direct|winograd", "direct",
-     "how 3x3 convolutions of stride 1 are computed; winograd: F(4x4, 3x3), faster, rounding about "
-     "ten times as much; cpu only"},
+     "how 3x3 and 5x5 convolutions of stride 1 are computed; winograd: F(4x4, 3x3) and F(2x2, "
+     "5x5), "
+     "faster, rounding about ten times as much; cpu only"},
     {"shares", COLUMN_INT, AT(shares), INT(1, 4096), NULL, NULL, "1",
      "1, 2, 4, 8, ...: a step's images in so many equal shares, each computed by itself, their "
      "gradients summed over a balanced tree. Statistics of batch norm are then a share's at most: "

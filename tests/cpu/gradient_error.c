@@ -17,9 +17,9 @@ const GradientNet gradient_nets[GRADIENT_NETS] = {
     {"plain32", {CIFAR(32), .family = FAMILY_PLAIN}},
 };
 
-static const float shift = 9; /* make_fp32_errors.py */
+const float gradient_shift = 9; /* make_fp32_errors.py */
 
-int gradient_begin(int argc, char **argv, Golden *golden) {
+static int begin(int argc, char **argv, Golden *golden) {
     if (argc < 2) {
         fprintf(stderr, "usage: %s FP32_ERRORS\n", argv[0]);
         return 2;
@@ -33,23 +33,24 @@ int gradient_begin(int argc, char **argv, Golden *golden) {
     return 0;
 }
 
+int gradient_main(int argc, char **argv, Golden *golden, void (*direct_convolution)(void **),
+                  void (*winograd_convolution)(void **)) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(direct_convolution),
+        cmocka_unit_test(winograd_convolution),
+    };
+    int refused = begin(argc, argv, golden);
+    if (refused)
+        return refused;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    golden_free(golden);
+    return !!failed;
+}
+
 void gradient_open(Rig *rig, const char *backend, const GradientNet *which) {
     Net *net;
     OK(model_build(&which->spec, &net));
     rig_open(rig, backend, 2, net, GRADIENT_BATCH, NULL);
-}
-
-void gradient_move_apart(Rig *rig) {
-    for (int id = 0; id < rig->net->param_count; id++) {
-        const Param *p = &rig->net->params[id];
-        if (p->role != PARAM_BN_BIAS)
-            continue;
-        float *beta = rig_read(rig, SECTION_VALUE, id);
-        for (size_t c = 0; c < p->count; c++)
-            beta[c] += c % 3 ? shift : -shift;
-        OK(state_write(rig->state, SECTION_VALUE, id, beta));
-        free(beta);
-    }
 }
 
 Program *gradient_run(Rig *rig, ConvAlgorithm conv, const Tap *taps, int tap_count) {

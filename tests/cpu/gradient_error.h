@@ -18,13 +18,14 @@ typedef struct GradientNet {
 enum { GRADIENT_NETS = 2 };
 extern const GradientNet gradient_nets[GRADIENT_NETS];
 
-/* For main(): reads the golden file that the arguments name. 0, or what main() returns at once: the
- * backend is missing, which is said aloud, or there is no such file. */
-int gradient_begin(int argc, char **argv, Golden *golden);
+/* For main(): runs both tests with the golden file that the arguments name. What main() returns,
+ * also where the backend is missing, which is said aloud, or there is no such file. */
+int gradient_main(int argc, char **argv, Golden *golden, void (*direct_convolution)(void **),
+                  void (*winograd_convolution)(void **));
 /* The net with the script's parameters and batch. */
 void gradient_open(Rig *rig, const char *backend, const GradientNet *net);
-/* Moves the batch norms' biases so that no ReLU is near its kink, as the script's move_apart(). */
-void gradient_move_apart(Rig *rig);
+/* How far rig_move_apart() moves for the setting "apart". */
+extern const float gradient_shift;
 /* Forward and backward in train mode; taps NULL: everything is fused. The caller destroys. */
 Program *gradient_run(Rig *rig, ConvAlgorithm conv, const Tap *taps, int tap_count);
 

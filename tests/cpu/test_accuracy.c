@@ -17,8 +17,8 @@ static void apart(ConvAlgorithm conv, const GradientLimits *limits) {
     Rig got, want;
     gradient_open(&got, "cpu", net);
     gradient_open(&want, "ref", net);
-    gradient_move_apart(&got);
-    gradient_move_apart(&want);
+    rig_move_apart(&got, gradient_shift);
+    rig_move_apart(&want, gradient_shift);
     program_destroy(gradient_run(&got, conv, NULL, 0));
     program_destroy(gradient_run(&want, CONV_ALGORITHM_DIRECT, NULL, 0));
     GradientError error = gradient_error(&golden, "apart", net, &got, &want);
@@ -44,14 +44,5 @@ static void winograd_convolution(void **state) {
 }
 
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(direct_convolution),
-        cmocka_unit_test(winograd_convolution),
-    };
-    int refused = gradient_begin(argc, argv, &golden);
-    if (refused)
-        return refused;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    golden_free(&golden);
-    return !!failed;
+    return gradient_main(argc, argv, &golden, direct_convolution, winograd_convolution);
 }

@@ -99,26 +99,11 @@ static Program *compiled(Rig *rig, const Way *way) {
     return program;
 }
 
-/* Keeps ReLUs away from their kink, where a rounding error turns a mask and moves a gradient by 1
- * %: two channels of three are passed, one is not. */
-static void away_from_kinks(Rig *rig) {
-    for (int id = 0; id < rig->net->param_count; id++) {
-        const Param *p = &rig->net->params[id];
-        if (p->role != PARAM_BN_BIAS)
-            continue;
-        float *beta = rig_read(rig, SECTION_VALUE, id);
-        for (size_t c = 0; c < p->count; c++)
-            beta[c] += c % 3 ? 6 : -6;
-        OK(state_write(rig->state, SECTION_VALUE, id, beta));
-        free(beta);
-    }
-}
-
 /* Two steps in train mode (the second on moved weights), else one forward. */
 static void run(int model, Way way, Result *result) {
     Optimizer sgd = {.kind = OPTIMIZER_SGD_TORCH, .momentum = 0.9};
     rig_open(&result->rig, way.backend, way.threads, built(model), BATCH, &sgd);
-    away_from_kinks(&result->rig);
+    rig_move_apart(&result->rig, 6);
     Program *program = compiled(&result->rig, &way);
     Batch batch = rig_batch(&result->rig);
     batch.count = way.count;

@@ -77,14 +77,5 @@ static void winograd_convolution(void **state) {
 }
 
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(direct_convolution),
-        cmocka_unit_test(winograd_convolution),
-    };
-    int refused = gradient_begin(argc, argv, &golden);
-    if (refused)
-        return refused;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    golden_free(&golden);
-    return !!failed;
+    return gradient_main(argc, argv, &golden, direct_convolution, winograd_convolution);
 }

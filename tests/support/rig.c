@@ -54,6 +54,19 @@ float *rig_read(const Rig *rig, Section section, int param) {
     return values;
 }
 
+void rig_move_apart(Rig *rig, float shift) {
+    for (int id = 0; id < rig->net->param_count; id++) {
+        const Param *p = &rig->net->params[id];
+        if (p->role != PARAM_BN_BIAS)
+            continue;
+        float *beta = rig_read(rig, SECTION_VALUE, id);
+        for (size_t c = 0; c < p->count; c++)
+            beta[c] += c % 3 ? shift : -shift;
+        OK(state_write(rig->state, SECTION_VALUE, id, beta));
+        free(beta);
+    }
+}
+
 static void copy_section(Rig *to, const Rig *from, Section section) {
     for (int id = 0; id < from->net->param_count; id++) {
         if (section != SECTION_VALUE && param_is_statistic(&from->net->params[id]))

@@ -16,6 +16,9 @@ Program *rig_program(Rig *rig, Mode mode, int bn_group, const Tap *taps, int tap
 /* What a checkpoint carries over, to a rig of the same net and optimiser: values, moments and the
  * count of updates. */
 void rig_hand_over(Rig *to, const Rig *from);
+/* Moves the batch norms' biases by `shift`, so that no ReLU is near its kink, where a rounding
+ * error turns a mask and moves a gradient by 1 %: two channels of three are passed, one is not. */
+void rig_move_apart(Rig *rig, float shift);
 /* A parameter's values in a new array. */
 float *rig_read(const Rig *rig, Section section, int param);
 /* A tap's values in a new array, *count of them. */
