@@ -20,6 +20,12 @@ typedef struct BenchRow {
     double peak_mib;                  /* resident, from this phase's start on (Linux) */
 } BenchRow;
 
+/* Relative norms over the gradients of parameters, the largest of them. */
+typedef struct Verification {
+    double worst;    /* what the backend's gradients are away from the oracle's */
+    double rounding; /* what rounding moves the oracle's; 0 where nobody needed to ask */
+} Verification;
+
 typedef struct Bench Bench;
 
 /* A net with He initial values and one generated data set, cropped and mirrored as in training. */
@@ -27,9 +33,10 @@ Status bench_create(const BenchSpec *spec, const Net *net, Backend *backend, Ben
 void bench_destroy(Bench *bench);
 /* On verify_count images, against ref: one step of the very training program that is timed, the
  * loss and the gradient of every parameter; and the loss of inference. STATUS_BACKEND when they
- * differ; *worst receives the largest relative error norm of a gradient. Uses neither time nor
- * memory once it has returned. */
-Status bench_verify(Bench *bench, double *worst);
+ * differ by more than what is usual in the precision and, in fp32, by more than a few times what
+ * rounding of that size does to the oracle's own gradients. Uses neither time nor memory once it
+ * has returned. */
+Status bench_verify(Bench *bench, Verification *found);
 /* What one train step moves, after `steps` of them. */
 Status bench_account(Bench *bench, int steps, Account *account);
 /* What the phase's program, the state and the generated images hold. */
