@@ -186,7 +186,7 @@ Status chunk_run_forward(CpuProgram *program, const Step *step, int count) {
         batch_norm_prepare(program, phase.chunk->behind, count);
 #pragma omp parallel if (chunks > 1)
     {
-        Room room = engine_room(program, phase.engine);
+        Room room = engine_room(program, phase.conv, CONV_FORWARD);
         for (int i = draw(&queue), next; i >= 0; i = next) {
             next = draw(&queue);
             forward_chunk(&phase, &room, range_at(i, size, count), range_at(next, size, count));
@@ -309,7 +309,7 @@ Status chunk_run_backward(CpuProgram *program, const Step *step, int count) {
     Queue queue = queue_of(program, pieces);
 #pragma omp parallel if (pieces > 1)
     {
-        Room room = engine_room(program, phase.engine);
+        Room room = engine_room(program, phase.conv, CONV_DATA);
         for (int i = draw(&queue), next; i >= 0; i = next) {
             next = draw(&queue);
             backward_piece(&phase, &room, engine_piece(program, phase.engine, i),

@@ -19,8 +19,7 @@ typedef struct Product {
     DirectProduct p;
     DirectRun *run;
     int32_t *map;
-    float *w;
-    size_t outer;
+    size_t outer, at; /* at: of its weights in the engine's copy */
     int outputs;
 } Product;
 
@@ -49,14 +48,12 @@ static int larger(int a, int b) {
 
 /* ---- building products ---- */
 
-static Status product_begin(Product *product, const char *name, int runs, int rows, int outputs,
-                            int block, size_t *floats) {
+static Status product_begin(Product *product, const char *name, int runs, int rows, int outputs) {
     product->run = malloc((size_t)(runs + 1) * sizeof *product->run);
     product->map = malloc((size_t)(rows + 1) * sizeof *product->map);
-    product->w = cpu_floats((size_t)rows * (size_t)padded_channels(outputs, block));
+    product->p.run = product->run;
     product->outputs = outputs;
-    *floats += (size_t)rows * (size_t)padded_channels(outputs, block);
-    if (!product->run || !product->map || !product->w)
+    if (!product->run || !product->map)
         return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", name);
     return STATUS_OK;
 }
@@ -64,7 +61,14 @@ static Status product_begin(Product *product, const char *name, int runs, int ro
 static void product_end(Product *product) {
     free(product->run);
     free(product->map);
-    free(product->w);
+}
+
+/* Its weights come behind those of the products before it. */
+static void take_copy(Product *product, Engine *engine, int kind, int block) {
+    product->at = engine->copy_floats[kind];
+    engine->copy_floats[kind] +=
+        (size_t)product->p.rows * (size_t)padded_channels(product->outputs, block);
+    engine->copy_parts[kind] += channel_blocks(product->outputs, block);
 }
 
 /* Appends a run; the rows' places in the state begin at `at` and are `step` apart. */
@@ -103,12 +107,13 @@ static Status build_forward(Direct *d, const char *name) {
     const Window *w = &d->window;
     int rows = d->in.c * w->r * w->s, runs = w->r * w->s * blocks_of(d, d->in.c);
     size_t step = (size_t)w->stride, block = (size_t)d->block;
-    TRY(product_begin(&d->forward, name, runs, rows, d->out.c, d->block, &d->base.copy_floats));
+    TRY(product_begin(&d->forward, name, runs, rows, d->out.c));
     d->forward.outer = (size_t)rows;
     if (d->base.plain)
         add_plain_runs(d);
     else
         add_blocked_runs(d);
+    take_copy(&d->forward, &d->base, CONV_FORWARD, d->block);
     DirectProduct *p = &d->forward.p;
     p->lines = d->out.h;
     p->pixels = d->out.w;
@@ -126,8 +131,7 @@ static Status build_class(Direct *d, const char *name, int a, int b) {
     Product *product = &d->data[a * w->stride + b];
     int taps = w->r * w->s, blocks = blocks_of(d, d->out.c), step = w->stride;
     size_t block = (size_t)d->block;
-    TRY(product_begin(product, name, taps * blocks, taps * d->out.c, d->in.c, d->block,
-                      &d->base.copy_floats));
+    TRY(product_begin(product, name, taps * blocks, taps * d->out.c, d->in.c));
     product->outer = (size_t)taps;
     for (int k = 0; k < blocks; k++)
         for (int r = 0; r < w->r; r++)
@@ -140,6 +144,7 @@ static Status build_class(Direct *d, const char *name, int a, int b) {
                             clamped(d->out.c - k * d->block, 0, d->block),
                             k * d->block * d->in.c * taps + r * w->s + s, d->in.c * taps);
             }
+    take_copy(product, &d->base, CONV_DATA, d->block);
     DirectProduct *p = &product->p;
     p->lines = (d->in.h - a + step - 1) / step;
     p->pixels = (d->in.w - b + step - 1) / step;
@@ -220,36 +225,32 @@ static void direct_destroy(Engine *engine) {
     free(d);
 }
 
-static void renew(Product *product, const float *values, int block) {
-    float *to = product->w;
-    for (int b = 0; b < channel_blocks(product->outputs, block); b++)
-        for (int row = 0; row < product->p.rows; row++, to += block)
-            for (int lane = 0; lane < block; lane++) {
-                int o = b * block + lane;
-                to[lane] = o < product->outputs
-                               ? values[(size_t)o * product->outer + (size_t)product->map[row]]
-                               : 0;
-            }
-    product->p.run = product->run;
-    product->p.w = product->w;
+/* One block of outputs. */
+static void direct_renew(const Engine *engine, const Kernels *k, int kind, float *copy,
+                         const float *values, int part) {
+    const Direct *d = (const Direct *)engine;
+    int blocks = channel_blocks(kind == CONV_FORWARD ? d->out.c : d->in.c, k->block);
+    const Product *product = kind == CONV_FORWARD ? &d->forward : &d->data[part / blocks];
+    int block = part % blocks;
+    float *to = copy + product->at + (size_t)(block * product->p.rows * k->block);
+    for (int row = 0; row < product->p.rows; row++, to += k->block)
+        for (int lane = 0; lane < k->block; lane++) {
+            int o = block * k->block + lane;
+            to[lane] = o < product->outputs
+                           ? values[(size_t)o * product->outer + (size_t)product->map[row]]
+                           : 0;
+        }
 }
 
-static void direct_renew(Engine *engine, const CpuProgram *program, const Conv *conv) {
-    Direct *d = (Direct *)engine;
-    const float *values = cpu_param(program->state, SECTION_VALUE, conv->weight);
-    renew(&d->forward, values, d->block);
-    for (int i = 0; d->data && i < d->window.stride * d->window.stride; i++)
-        renew(&d->data[i], values, d->block);
-}
-
-static void run_product(const Product *product, const Kernels *k, float *y, size_t y_image,
-                        const float *x, size_t x_image, int images, Prefetch *prefetch,
-                        size_t lines) {
-    const DirectProduct *p = &product->p;
+static void run_product(const Product *product, const Kernels *k, const Room *room, float *y,
+                        size_t y_image, const float *x, size_t x_image, int images,
+                        Prefetch *prefetch, size_t lines) {
+    DirectProduct p = product->p;
+    p.w = room->weights + product->at;
     for (int n = 0; n < images; n++)
-        for (int line = 0; line < p->lines; line++) {
-            k->direct_line(y + (size_t)n * y_image + p->y_first + (size_t)line * p->y_line,
-                           x + (size_t)n * x_image + (size_t)line * p->x_line, p,
+        for (int line = 0; line < p.lines; line++) {
+            k->direct_line(y + (size_t)n * y_image + p.y_first + (size_t)line * p.y_line,
+                           x + (size_t)n * x_image + (size_t)line * p.x_line, &p,
                            channel_blocks(product->outputs, k->block));
             prefetch_some(prefetch, lines);
         }
@@ -262,7 +263,7 @@ static size_t lines_per_line(const Prefetch *prefetch, int lines) {
 static void direct_forward(const Engine *engine, const Kernels *k, const Room *room, float *y,
                            int images, Prefetch *prefetch) {
     const Direct *d = (const Direct *)engine;
-    run_product(&d->forward, k, y, blocked_count(d->out, k->block), room->x, engine->x.image,
+    run_product(&d->forward, k, room, y, blocked_count(d->out, k->block), room->x, engine->x.image,
                 images, prefetch, lines_per_line(prefetch, images * d->out.h));
 }
 
@@ -270,7 +271,7 @@ static void direct_data(const Engine *engine, const Kernels *k, const Room *room
                         int images, Prefetch *prefetch) {
     const Direct *d = (const Direct *)engine;
     for (int i = 0; i < d->window.stride * d->window.stride; i++)
-        run_product(&d->data[i], k, dx, engine->dx_image, room->dy, engine->dy.image, images,
+        run_product(&d->data[i], k, room, dx, engine->dx_image, room->dy, engine->dy.image, images,
                     prefetch, lines_per_line(prefetch, images * d->in.h * d->window.stride));
 }
 

@@ -19,13 +19,19 @@ bool engine_fits(Shape in, Shape out, Window window) {
 }
 
 Status engine_create(const CpuProgram *program, const Conv *conv, Engine **engine) {
-    return winograd_fits(conv->in, conv->out, conv->window) ? winograd_create(program, conv, engine)
-                                                            : direct_create(program, conv, engine);
+    TRY(winograd_fits(conv->in, conv->out, conv->window) ? winograd_create(program, conv, engine)
+                                                         : direct_create(program, conv, engine));
+    Engine *e = *engine;
+    if (!program->trains && !(e->copy = cpu_floats(e->copy_floats[CONV_FORWARD])))
+        return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
+    return STATUS_OK;
 }
 
 void engine_destroy(Engine *engine) {
-    if (engine)
-        engine->ops->destroy(engine);
+    if (!engine)
+        return;
+    free(engine->copy);
+    engine->ops->destroy(engine);
 }
 
 void engine_divide(Engine *engine, const CpuProgram *program, int tiles, int chunk_tiles) {
@@ -53,19 +59,40 @@ static size_t piece_floats(const Engine *e) {
     return e->weight_floats + e->bias_floats;
 }
 
-size_t engine_scratch(const CpuProgram *program, const Engine *e) {
-    return sizeof(float) *
-           ((size_t)program->cpu->threads * room_floats(e) + (size_t)e->pieces * piece_floats(e));
+/* Of all rooms and pieces. */
+static size_t work_floats(const CpuProgram *program, const Engine *e) {
+    return (size_t)program->cpu->threads * room_floats(e) +
+           rounded((size_t)e->pieces * piece_floats(e));
 }
 
-Room engine_room(const CpuProgram *program, const Engine *e) {
+size_t engine_scratch(const CpuProgram *program, const Engine *e) {
+    size_t forward = e->copy_floats[CONV_FORWARD], data = e->copy_floats[CONV_DATA];
+    size_t copy = e->copy ? 0 : forward > data ? forward : data;
+    return sizeof(float) * (work_floats(program, e) + copy);
+}
+
+/* In training weights change with every step: what a phase wants is made at its start. */
+static const float *weights_of(const CpuProgram *program, const Conv *conv, int kind) {
+    const Engine *e = conv->engine;
+    const float *values = cpu_param(program->state, SECTION_VALUE, conv->weight);
+    float *copy = (float *)program->scratch + work_floats(program, e);
+    if (e->copy)
+        return e->copy;
+#pragma omp for schedule(static)
+    for (int part = 0; part < e->copy_parts[kind]; part++)
+        e->ops->renew(e, program->cpu->kernels, kind, copy, values, part);
+    return copy;
+}
+
+Room engine_room(const CpuProgram *program, const Conv *conv, int kind) {
+    const Engine *e = conv->engine;
     size_t x = rounded((size_t)e->chunk * e->x.image);
     size_t dy = rounded((size_t)e->chunk * e->dy.image);
     float *at = (float *)program->scratch + (size_t)omp_get_thread_num() * room_floats(e);
     memset(at, 0, (x + dy) * sizeof *at);
     size_t dense = rounded((size_t)e->chunk * e->dx_image);
     float *dx = at + x + dy;
-    return (Room){at, at + x, dx, dx + dense, dx + 2 * dense};
+    return (Room){at, at + x, dx, dx + dense, dx + 2 * dense, weights_of(program, conv, kind)};
 }
 
 float *engine_piece(const CpuProgram *program, const Engine *e, int piece) {
@@ -106,13 +133,17 @@ static const Conv *conv_with_engine(const CpuProgram *program, int node) {
 }
 
 void engine_renew_all(CpuProgram *program) {
+    if (program->trains)
+        return;
     if (program->engines_version == program->state->version)
         return;
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < program->net->node_count; i++) {
         const Conv *conv = conv_with_engine(program, i);
-        if (conv)
-            conv->engine->ops->renew(conv->engine, program, conv);
+        const Engine *e = conv ? conv->engine : NULL;
+        for (int part = 0; e && e->copy && part < e->copy_parts[CONV_FORWARD]; part++)
+            e->ops->renew(e, program->cpu->kernels, CONV_FORWARD, e->copy,
+                          cpu_param(program->state, SECTION_VALUE, conv->weight), part);
     }
     program->engines_version = program->state->version;
 }

@@ -18,16 +18,18 @@ typedef struct Frame {
 
 /* One thread's scratch, cut up. */
 typedef struct Room {
-    float *x, *dy; /* the chunk's images in their frames */
-    float *dx, *z; /* without frames: dx as it comes out; x where it was made again */
-    float *work;   /* the engine's */
+    float *x, *dy;        /* the chunk's images in their frames */
+    float *dx, *z;        /* without frames: dx as it comes out; x where it was made again */
+    float *work;          /* the engine's */
+    const float *weights; /* the engine's copy of them, all threads' */
 } Room;
 
 typedef struct EngineOps {
     const char *name;
     void (*destroy)(Engine *engine); /* frees it */
-    /* Its own copies of the weights, from the state's values now. */
-    void (*renew)(Engine *engine, const CpuProgram *program, const Conv *conv);
+    /* A part of its copy of the weights for CONV_FORWARD or CONV_DATA, from the state's values. */
+    void (*renew)(const Engine *engine, const Kernels *kernels, int kind, float *copy,
+                  const float *values, int part);
     /* y [images][K / B][P][Q][B] from room->x; dx [images][C / B][H][W][B] from room->dy. All three
      * spread the prefetches over their work. */
     void (*forward)(const Engine *engine, const Kernels *kernels, const Room *room, float *y,
@@ -53,8 +55,9 @@ struct Engine {
     int pieces, images; /* of the weight gradient: pieces of so many images each */
     size_t dx_image, work_floats;
     size_t weight_floats, bias_floats; /* of one dw, a multiple of 8 B; of one db */
-    size_t copy_floats;                /* of its copies of the weights */
-    int parts;                         /* of store() */
+    float *copy; /* of the weights, CONV_FORWARD; NULL in training, where it lies in scratch */
+    size_t copy_floats[2];    /* of a copy for CONV_FORWARD, CONV_DATA */
+    int copy_parts[2], parts; /* of renew(), of store() */
 };
 
 /* The engine that can do this convolution and keep what it needs in cache; which one is decided by
@@ -66,15 +69,16 @@ void engine_destroy(Engine *engine);
  * `chunk_tiles`. The chunk shows in no bit and may depend on threads; the pieces must not. */
 void engine_divide(Engine *engine, const CpuProgram *program, int tiles, int chunk_tiles);
 
-/* Bytes of program scratch: the threads' rooms, then the pieces' dw and db. */
+/* Bytes of program scratch: the threads' rooms, then the pieces' dw and db, then the weights. */
 size_t engine_scratch(const CpuProgram *program, const Engine *engine);
-/* The calling thread's room, its frames cleared. */
-Room engine_room(const CpuProgram *program, const Engine *engine);
+/* For all threads of a parallel region: the calling thread's room, its frames cleared, and the
+ * weights for CONV_FORWARD or CONV_DATA. */
+Room engine_room(const CpuProgram *program, const Conv *conv, int kind);
 /* Where the piece's dw lies, and behind it, weight_floats further, its db [K]. */
 float *engine_piece(const CpuProgram *program, const Engine *engine, int piece);
 /* The sum of `count` pieces, in order, becomes the state's gradients. */
 void engine_store(const CpuProgram *program, const Conv *conv, int count);
-/* All weights of all engines, from the state's values now. */
+/* All weights that engines keep, from the state's values now. */
 void engine_renew_all(CpuProgram *program);
 /* One line for each convolution: which engine computes it. */
 Status engine_describe(const Program *program, FILE *file);

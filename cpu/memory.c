@@ -21,7 +21,9 @@ static int64_t conv_weights(const Conv *conv) {
     int64_t bytes = set_weights(&conv->full) + set_weights(&conv->tail);
     if (conv->oihw)
         bytes += floats((size_t)conv->channels_out * (size_t)conv->channels_in * area);
-    return conv->engine ? bytes + floats(conv->engine->copy_floats) : bytes;
+    return conv->engine && conv->engine->copy
+               ? bytes + floats(conv->engine->copy_floats[CONV_FORWARD])
+               : bytes;
 }
 
 /* Permuted into the order of blocked inputs; the gradient likewise. */

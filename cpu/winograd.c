@@ -19,7 +19,6 @@ typedef struct Winograd {
     int C, K, block;     /* padded to whole vectors of so many */
     Shape shape;         /* height and width of x and y */
     int across, down;    /* tiles of an image */
-    float *U[2];         /* weights for CONV_FORWARD and CONV_DATA; NULL when not wanted */
 } Winograd;
 
 bool winograd_fits(Shape in, Shape out, Window window) {
@@ -76,22 +75,15 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Engine **res
     w->base.bias_floats = (size_t)w->K;
     w->base.parts = w->K / block * w->inputs;
     engine_divide(&w->base, program, w->across * w->down, BLOCK_TILES);
-    for (int kind = CONV_FORWARD; kind <= CONV_DATA; kind++) {
-        if (!conv->wanted[kind])
-            continue;
-        w->U[kind] = cpu_floats(POINTS * (size_t)w->C * (size_t)w->K);
-        if (!w->U[kind])
-            return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
-        w->base.copy_floats += POINTS * (size_t)w->C * (size_t)w->K;
+    for (int kind = CONV_FORWARD; kind <= CONV_DATA && conv->wanted[kind]; kind++) {
+        w->base.copy_floats[kind] = POINTS * (size_t)w->C * (size_t)w->K;
+        w->base.copy_parts[kind] = (kind == CONV_FORWARD ? w->K : w->C) / block;
     }
     return STATUS_OK;
 }
 
 static void winograd_destroy(Engine *engine) {
-    Winograd *w = (Winograd *)engine;
-    free(w->U[CONV_FORWARD]);
-    free(w->U[CONV_DATA]);
-    free(w);
+    free((Winograd *)engine);
 }
 
 /* The work space: a block of tiles of x, then their products (or the transformed gradient's), then
@@ -177,7 +169,7 @@ static size_t lines_per_product(const Prefetch *prefetch, int tiles) {
 
 static void convolve(const Winograd *w, const Kernels *k, const Room *room, float *to, int images,
                      Prefetch *prefetch, bool data) {
-    const float *from = data ? room->dy : room->x, *U = w->U[data ? CONV_DATA : CONV_FORWARD];
+    const float *from = data ? room->dy : room->x, *U = room->weights;
     const Frame *frame = data ? &w->base.dy : &w->base.x;
     float *V = room_V(room), *M = room_M(w, room);
     int C = data ? w->K : w->C, K = data ? w->C : w->K, tiles = images * w->across * w->down;
@@ -205,15 +197,13 @@ static void winograd_data(const Engine *engine, const Kernels *k, const Room *ro
     convolve((const Winograd *)engine, k, room, dx, images, prefetch, true);
 }
 
-static void winograd_renew(Engine *engine, const CpuProgram *program, const Conv *conv) {
+static void winograd_renew(const Engine *engine, const Kernels *k, int kind, float *U,
+                           const float *values, int part) {
     const Winograd *w = (const Winograd *)engine;
-    const Kernels *k = program->cpu->kernels;
-    const float *values = cpu_param(program->state, SECTION_VALUE, conv->weight);
-    k->winograd_weights(w->U[CONV_FORWARD], values, w->K, w->C, w->outputs, w->inputs, false,
-                        w->taps);
-    if (w->U[CONV_DATA])
-        k->winograd_weights(w->U[CONV_DATA], values, w->C, w->K, w->inputs, w->outputs, true,
-                            w->taps);
+    if (kind == CONV_FORWARD)
+        k->winograd_weights(U, values, part, w->K, w->C, w->outputs, w->inputs, false, w->taps);
+    else
+        k->winograd_weights(U, values, part, w->C, w->K, w->inputs, w->outputs, true, w->taps);
 }
 
 /* ---- weight gradient ---- */

@@ -186,38 +186,38 @@ INLINE void gather_taps(float taps_of[][BLOCK], const float *w, int block, int c
     }
 }
 
-INLINE void transform_weights(float *U, const float *w, int K, int C, int outputs, int inputs,
-                              bool turned, int taps) {
+INLINE void transform_weights(float *U, const float *w, int block, int K, int C, int outputs,
+                              int inputs, bool turned, int taps) {
     size_t plane = (size_t)K * (size_t)C;
-    for (int block = 0; block < K / BLOCK; block++)
-        for (int c = 0; c < C; c++) {
-            float values[TAPS_MAX * TAPS_MAX][BLOCK] __attribute__((aligned(4 * BLOCK)));
-            gather_taps(values, w, block, c, outputs, inputs, turned, taps * taps);
-            Vec t[SIDE][TAPS_MAX], d[TAPS_MAX], o[SIDE];
-            for (int j = 0; j < taps; j++) {
-                for (int i = 0; i < taps; i++)
-                    d[i] = load(values[i * taps + j]);
-                weight_line(o, d, taps);
-                for (int i = 0; i < SIDE; i++)
-                    t[i][j] = o[i];
-            }
-            float *to = U + ((size_t)block * (size_t)C + (size_t)c) * BLOCK;
-            for (int i = 0; i < SIDE; i++) {
-                weight_line(o, t[i], taps);
-                for (int j = 0; j < SIDE; j++)
-                    store(to + (size_t)(i * SIDE + j) * plane, o[j]);
-            }
+    for (int c = 0; c < C; c++) {
+        float values[TAPS_MAX * TAPS_MAX][BLOCK] __attribute__((aligned(4 * BLOCK)));
+        gather_taps(values, w, block, c, outputs, inputs, turned, taps * taps);
+        Vec t[SIDE][TAPS_MAX], d[TAPS_MAX], o[SIDE];
+        for (int j = 0; j < taps; j++) {
+            for (int i = 0; i < taps; i++)
+                d[i] = load(values[i * taps + j]);
+            weight_line(o, d, taps);
+            for (int i = 0; i < SIDE; i++)
+                t[i][j] = o[i];
         }
+        float *to = U + ((size_t)block * (size_t)C + (size_t)c) * BLOCK;
+        for (int i = 0; i < SIDE; i++) {
+            weight_line(o, t[i], taps);
+            for (int j = 0; j < SIDE; j++)
+                store(to + (size_t)(i * SIDE + j) * plane, o[j]);
+        }
+    }
 }
 
-/* U from w [K][C][taps][taps], K and C padded to whole vectors by `outputs` and `inputs`, the ones
- * there are; `turned`: for the data gradient, where the roles of K and C are exchanged. */
-void KERNEL(winograd_weights)(float *U, const float *w, int K, int C, int outputs, int inputs,
-                              bool turned, int taps) {
+/* A block of outputs of U from w [K][C][taps][taps], K and C padded to whole vectors by `outputs`
+ * and `inputs`, the ones there are; `turned`: for the data gradient, where the roles of K and C are
+ * exchanged. */
+void KERNEL(winograd_weights)(float *U, const float *w, int block, int K, int C, int outputs,
+                              int inputs, bool turned, int taps) {
     if (taps == 3)
-        transform_weights(U, w, K, C, outputs, inputs, turned, 3);
+        transform_weights(U, w, block, K, C, outputs, inputs, turned, 3);
     else
-        transform_weights(U, w, K, C, outputs, inputs, turned, 5);
+        transform_weights(U, w, block, K, C, outputs, inputs, turned, 5);
 }
 
 INLINE void transform_gradient(float *dw, const float *dU, size_t plane, int K, int C, int taps) {
