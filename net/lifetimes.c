@@ -7,11 +7,19 @@ static bool lives_meet(const Lifetime *a, const Lifetime *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
+/* ---- orders of placing: negative when a comes first ---- */
+
 static int by_size(const void *a, const void *b) {
     const Lifetime *x = *(const Lifetime *const *)a, *y = *(const Lifetime *const *)b;
     if (x->size != y->size)
         return x->size < y->size ? 1 : -1;
     return x < y ? -1 : x > y;
+}
+
+static int by_length(const void *a, const void *b) {
+    const Lifetime *x = *(const Lifetime *const *)a, *y = *(const Lifetime *const *)b;
+    int of_x = x->last - x->first, of_y = y->last - y->first;
+    return of_x != of_y ? (of_x < of_y) - (of_x > of_y) : by_size(a, b);
 }
 
 /* The lowest gap that fits among the placed ones (sorted by offset) alive at the same time. */
@@ -29,8 +37,12 @@ static size_t lowest_gap(const Lifetime *life, Lifetime *const *placed, int coun
     return offset;
 }
 
-static size_t place(Lifetime **order, Lifetime **placed, int count) {
+typedef int OrderFn(const void *a, const void *b);
+
+/* The size of all, placed in this order. */
+static size_t place(Lifetime **order, Lifetime **placed, int count, OrderFn *compare) {
     size_t top = 0;
+    qsort(order, (size_t)count, sizeof *order, compare);
     for (int i = 0; i < count; i++) {
         Lifetime *life = order[i];
         life->offset = lowest_gap(life, placed, i);
@@ -54,8 +66,10 @@ Status lifetimes_place(Lifetime *lives, int count, size_t *total) {
     for (int i = 0; i < count; i++)
         if (lives[i].first >= 0)
             order[used++] = &lives[i];
-    qsort(order, (size_t)used, sizeof *order, by_size);
-    *total = place(order, order + count, used);
+    size_t sized = place(order, order + count, used, by_size);
+    *total = place(order, order + count, used, by_length);
+    if (sized < *total)
+        *total = place(order, order + count, used, by_size);
     free(order);
     return STATUS_OK;
 }

@@ -12,7 +12,9 @@ typedef struct Lifetime {
     size_t offset;   /* filled in */
 } Lifetime;
 
-/* Largest first, each at the lowest place that is free during its life. *total: the size of all. */
+/* Each at the lowest place that is free during its life, longest lives first (what training stores
+ * nests: what lives longer lies below) or largest first, whichever ends lower. *total: the size of
+ * all. */
 Status lifetimes_place(Lifetime *lives, int count, size_t *total);
 
 #endif
