@@ -196,7 +196,7 @@ static Status bench_net(BenchCall *call, const Net *net, Backend *backend) {
     if (found.rounding > 0)
         fprintf(stderr,
                 "%s magnifies rounding: it moves gradients of the oracle itself by up to %.2g of "
-                "their norm; the bound was made wider by that, parameter by parameter\n",
+                "their norm, so three times that was allowed (at most 0.9)\n",
                 net->title, found.rounding);
     printf("phase,model,net,backend,threads,batch,precision,ms_median,ms_min,ms_max,images_per_s,"
            "gflop_per_s,peak_mib,verified_images,worst_gradient_error\n");

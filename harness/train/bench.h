@@ -33,7 +33,7 @@ Status bench_create(const BenchSpec *spec, const Net *net, Backend *backend, Ben
 void bench_destroy(Bench *bench);
 /* On verify_count images, against ref: one step of the very training program that is timed, the
  * loss and the gradient of every parameter; and the loss of inference. STATUS_BACKEND when they
- * differ by more than what is usual in the precision and, in fp32, by more than a few times what
+ * differ by more than what is usual in the precision and, in fp32, by more than three times what
  * rounding of that size does to the oracle's own gradients. Uses neither time nor memory once it
  * has returned. */
 Status bench_verify(Bench *bench, Verification *found);

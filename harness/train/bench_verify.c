@@ -26,8 +26,9 @@ static Tolerance tolerance_of(Precision precision) {
  * tell. A convolution in floats is, nearly, an exact one with other weights (backward analysis:
  * Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 1.5), so the oracle's
  * own gradients are taken at weights that are moved by what a single convolution's result is off,
- * in rms; each gradient may then be a few times further away than it moved, as the two draws differ
- * and batch norms round too. Measured for plain-56: 0.7 to 1.8 times. */
+ * in rms. Parameter by parameter plain-56's gradients are then 0.7 to 1.8 times as far away as the
+ * oracle's moved; but which layer's ReLU falls on the other side is chance, so all are given three
+ * times what the one moved that moved most. */
 static double rounding_of(const BenchSpec *spec) {
     if (spec->precision != PRECISION_FP32)
         return 0;
@@ -145,56 +146,58 @@ static Status move_weights(State *state, double size, uint64_t seed) {
     return STATUS_OK;
 }
 
-/* moved[i]: how far the oracle's gradient of parameter i moves. */
+/* How far rounding moves the oracle's gradients: the one that moves most. */
 static Status rounding_effect(const Bench *bench, State *oracle, const Dataset *data,
-                              double *moved) {
+                              double *most) {
+    int count = bench->net->param_count;
+    double loss, *moved = calloc((size_t)count, sizeof *moved);
     Optimizer optimizer = {0};
     State *other = NULL;
-    double loss;
     Status status = STATUS_OK;
+    if (!moved)
+        return status_fail(STATUS_NO_MEMORY, "no memory to compare gradients");
     CHECK(state_create(oracle->backend, bench->net, &optimizer, &other));
     CHECK(init_state(other, INIT_HE_FAN_IN, bench->spec.seed));
     CHECK(move_weights(other, rounding_of(&bench->spec), bench->spec.seed));
     CHECK(oracle_step(bench, other, data, &loss));
     CHECK(relative_errors(other, oracle, moved));
+    *most = largest(moved, count);
 out:
     state_destroy(other);
+    free(moved);
     return status;
+}
+
+static void widen(Tolerance *tolerance, double rounding) {
+    double gradient = fmin(most_gradient, times_moved * rounding);
+    if (gradient > tolerance->gradient) {
+        tolerance->loss *= gradient / tolerance->gradient;
+        tolerance->gradient = gradient;
+    }
 }
 
 /* ---- the comparison ---- */
 
-/* What bench_verify() knows of the net. */
-typedef struct Comparison {
-    double *errors, *moved; /* of every parameter's gradient */
-    double loss_tolerance;
-} Comparison;
-
-static Status check_losses(const Comparison *c, const char *what, double got, double want) {
-    if (!(fabs(got - want) <= c->loss_tolerance * fabs(want)))
+static Status check_losses(Tolerance tolerance, const char *what, double got, double want) {
+    if (!(fabs(got - want) <= tolerance.loss * fabs(want)))
         return status_fail(STATUS_BACKEND, "verification failed: %s loss %.9g, the oracle has %.9g",
                            what, got, want);
     return STATUS_OK;
 }
 
-static double bound_of(double tolerance, double moved) {
-    return fmin(most_gradient, fmax(tolerance, times_moved * moved));
-}
-
-static Status check_gradients(const Comparison *c, const Net *net, double tolerance) {
+static Status check_gradients(Tolerance tolerance, const Net *net, const double *errors) {
     for (int i = 0; i < net->param_count; i++)
-        if (!(c->errors[i] <= bound_of(tolerance, c->moved[i])))
+        if (!(errors[i] <= tolerance.gradient))
             return status_fail(STATUS_BACKEND,
                                "verification failed: the gradient of '%s' is %.3g of its norm away "
-                               "from the oracle's (tolerance %.3g; rounding moves it by %.2g)",
-                               net->params[i].name, c->errors[i], bound_of(tolerance, c->moved[i]),
-                               c->moved[i]);
+                               "from the oracle's (tolerance %.3g)",
+                               net->params[i].name, errors[i], tolerance.gradient);
     return STATUS_OK;
 }
 
 /* Inference, after both have taken their statistics from the same images: with those that a new
  * State has, activations would double from block to block. */
-static Status compare_inference(const Comparison *c, const Bench *bench, State *oracle,
+static Status compare_inference(Tolerance tolerance, const Bench *bench, State *oracle,
                                 const Dataset *data) {
     double got, want;
     int count = bench->spec.verify_count;
@@ -202,43 +205,37 @@ static Status compare_inference(const Comparison *c, const Bench *bench, State *
     TRY(bench_pass(bench, oracle, data, MODE_RECALIBRATE, count, &want));
     TRY(bench_pass(bench, bench->state, bench->data, MODE_EVAL, count, &got));
     TRY(bench_pass(bench, oracle, data, MODE_EVAL, count, &want));
-    return check_losses(c, "inference", got, want);
+    return check_losses(tolerance, "inference", got, want);
 }
 
 /* One step of both. Rounding's effect costs the oracle a second step, so it is asked for only where
- * the usual bounds do not hold. */
-static Status compare_steps(Comparison *c, const Bench *bench, State *oracle, const Dataset *data) {
-    Tolerance usual = tolerance_of(bench->spec.precision);
+ * the usual tolerance does not hold; it is widened then. */
+static Status compare_steps(const Bench *bench, State *oracle, const Dataset *data,
+                            Tolerance *tolerance, Verification *found) {
     int count = bench->net->param_count;
-    double got, want;
-    TRY(one_step(bench, bench->train, bench->data, &got));
-    TRY(oracle_step(bench, oracle, data, &want));
-    TRY(relative_errors(bench->state, oracle, c->errors));
-    c->loss_tolerance = usual.loss;
-    if (!(largest(c->errors, count) <= usual.gradient && fabs(got - want) <= usual.loss * want)) {
-        TRY(rounding_effect(bench, oracle, data, c->moved));
-        c->loss_tolerance *= bound_of(usual.gradient, largest(c->moved, count)) / usual.gradient;
-    }
-    TRY(check_losses(c, "training", got, want));
-    return check_gradients(c, bench->net, usual.gradient);
-}
-
-static Status compare(Comparison *c, const Bench *bench, State *oracle, const Dataset *data,
-                      Verification *found) {
-    int count = bench->net->param_count;
-    c->errors = calloc((size_t)count, sizeof *c->errors);
-    c->moved = calloc((size_t)count, sizeof *c->moved);
-    if (!c->errors || !c->moved)
+    double got, want, *errors = calloc((size_t)count, sizeof *errors);
+    Status status = STATUS_OK;
+    if (!errors)
         return status_fail(STATUS_NO_MEMORY, "no memory to compare gradients");
-    TRY(compare_steps(c, bench, oracle, data));
-    *found = (Verification){largest(c->errors, count), largest(c->moved, count)};
-    return compare_inference(c, bench, oracle, data);
+    CHECK(one_step(bench, bench->train, bench->data, &got));
+    CHECK(oracle_step(bench, oracle, data, &want));
+    CHECK(relative_errors(bench->state, oracle, errors));
+    *found = (Verification){.worst = largest(errors, count)};
+    if (!(found->worst <= tolerance->gradient && fabs(got - want) <= tolerance->loss * want)) {
+        CHECK(rounding_effect(bench, oracle, data, &found->rounding));
+        widen(tolerance, found->rounding);
+    }
+    CHECK(check_losses(*tolerance, "training", got, want));
+    CHECK(check_gradients(*tolerance, bench->net, errors));
+out:
+    free(errors);
+    return status;
 }
 
 Status bench_verify(Bench *bench, Verification *found) {
     BackendOptions options = {0};
     Optimizer optimizer = {0};
-    Comparison comparison = {0};
+    Tolerance tolerance = tolerance_of(bench->spec.precision);
     Backend *ref = NULL;
     State *oracle = NULL;
     Dataset *data = NULL;
@@ -248,11 +245,10 @@ Status bench_verify(Bench *bench, Verification *found) {
     CHECK(state_create(ref, bench->net, &optimizer, &oracle));
     CHECK(init_state(oracle, INIT_HE_FAN_IN, bench->spec.seed));
     CHECK(bench_dataset(bench, ref, &data));
-    CHECK(compare(&comparison, bench, oracle, data, found));
+    CHECK(compare_steps(bench, oracle, data, &tolerance, found));
+    CHECK(compare_inference(tolerance, bench, oracle, data));
     CHECK(init_state(bench->state, INIT_HE_FAN_IN, bench->spec.seed));
 out:
-    free(comparison.errors);
-    free(comparison.moved);
     dataset_destroy(data);
     state_destroy(oracle);
     backend_close(ref);
