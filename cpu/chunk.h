@@ -10,9 +10,11 @@
  *
  * x inside a block is made again in the backward instead of being stored: a pass of arithmetic is
  * less costly than writing and reading it. Of the blocks' outputs, which a shortcut reads too,
- * every second one is kept; the others are made again from the one before them. Source of the idea:
- * Jung, Jung, Ahn and Kim, "Restructuring Batch Normalization to Accelerate CNN Training", MLSys
- * 2019 (fission of a batch norm into the convolutions around it).
+ * every second one is kept; the others are made again from the one before them. What an expanding
+ * 1x1 convolution makes is several times what it reads and little work, so it is convolved again
+ * (Chen, Xu, Zhang and Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016). Source of
+ * the idea: Jung, Jung, Ahn and Kim, "Restructuring Batch Normalization to Accelerate CNN
+ * Training", MLSys 2019 (fission of a batch norm into the convolutions around it).
  *
  * Which loops a convolution takes over is decided here from the graph alone; a loop whose
  * neighbour is no such convolution stays a step of its own (batch_norm.c). */
@@ -31,6 +33,7 @@ typedef struct Chunk {
     bool normalises; /* `behind`, whose shortcut is: */
     int y_skip;
     bool remakes;      /* `kept` lives in the forward only */
+    bool recomputed;   /* so does `y` */
     int again;         /* backward: x as stored; NONE: made again from `x` and `skip` */
     int g, dx;         /* gradients: of y (behind->applied: of behind's output), of x */
     bool reduces;      /* dx becomes source's masked gradient, with these three: */

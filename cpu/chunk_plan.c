@@ -118,11 +118,25 @@ static void plan_chunk_step(CpuProgram *program, StepFn fn, int node, const int 
         plan_use(program, buffers[i]);
 }
 
+/* Is y made again in the backward? Then its batch norm must be all that reads it, in loops of the
+ * convolutions on both sides. */
+static bool recomputes(const CpuProgram *program, const Conv *conv, int node) {
+    const Chunk *chunk = &conv->chunk;
+    Window w = conv->window;
+    if (!program->trains || !chunk->source || chunk->skip >= 0 || chunk->kept >= 0 ||
+        !chunk->behind || reader_of(program, &chunk->behind->group) < 0)
+        return false;
+    const NodePlan *y = &program->plan[node], *end = &program->plan[chunk->behind->group.last];
+    return w.r == 1 && w.s == 1 && w.stride == 1 && conv->out.c >= 2 * conv->in.c && !y->tapped &&
+           !y->tapped_gradient && !end->tapped_gradient;
+}
+
 Status chunk_plan_forward(CpuProgram *program, int node) {
     Conv *conv = program->op[node];
     Chunk *chunk = &conv->chunk;
     plan_source(program, chunk, node);
     plan_behind(program, chunk, node);
+    chunk->recomputed = recomputes(program, conv, node);
     int planes = chunk->behind ? chunk->behind->planes : NONE;
     int buffers[] = {chunk->x, chunk->skip, chunk->kept, chunk->y, chunk->y_skip, planes};
     plan_chunk_step(program, chunk_run_forward, node, buffers, 6);
@@ -130,6 +144,20 @@ Status chunk_plan_forward(CpuProgram *program, int node) {
 }
 
 /* ---- backward ---- */
+
+/* The output of the convolution in front of `source`, for whoever reads it in the backward. */
+static int value_again(CpuProgram *program, const BatchNorm *source) {
+    int node = node_of(program, source->group.bn)->inputs[0];
+    int producer = producer_of(program, &source->group);
+    Conv *conv = producer >= 0 ? program->op[producer] : NULL;
+    if (conv && conv->chunk.recomputed) {
+        conv->back = conv->chunk;
+        conv->back.y = plan_value(program, node);
+        int buffers[] = {conv->back.x, conv->back.y};
+        plan_chunk_step(program, chunk_run_again, node, buffers, 2);
+    }
+    return program->plan[node].value;
+}
 
 /* dx becomes the source's masked gradient when this is the last part of it. */
 static void plan_reduce(CpuProgram *program, Chunk *chunk, int input) {
@@ -157,8 +185,12 @@ static void plan_data(CpuProgram *program, Chunk *chunk, int input) {
 
 Status chunk_plan_backward(CpuProgram *program, int node) {
     Conv *conv = program->op[node];
-    Chunk *chunk = &conv->chunk;
+    Chunk *chunk = &conv->back;
     int input = node_of(program, node)->inputs[0];
+    if (!conv->chunk.recomputed)
+        conv->back = conv->chunk;
+    if (chunk->source)
+        chunk->x = value_again(program, chunk->source);
     bool applies = chunk->behind && chunk->behind->applied;
     chunk->again = !chunk->source ? chunk->x : chunk->remakes ? NONE : chunk->kept;
     chunk->g = plan_gradient(program, node);

@@ -19,12 +19,12 @@ typedef struct Phase {
     size_t x_image, y_image; /* floats */
 } Phase;
 
-static Phase phase_of(CpuProgram *program, const Step *step, int count) {
+static Phase phase_of(CpuProgram *program, const Step *step, const Chunk *chunk, int count) {
     const Conv *conv = step->op;
     int block = program->cpu->block;
     return (Phase){program,
                    conv,
-                   &conv->chunk,
+                   chunk,
                    conv->engine,
                    count,
                    blocked_count(conv->in, block),
@@ -178,8 +178,8 @@ static void forward_chunk(const Phase *phase, const Room *room, Range now, Range
         after_image(phase, n);
 }
 
-Status chunk_run_forward(CpuProgram *program, const Step *step, int count) {
-    Phase phase = phase_of(program, step, count);
+static Status run_forward(CpuProgram *program, const Step *step, const Chunk *chunk, int count) {
+    Phase phase = phase_of(program, step, chunk, count);
     int size = phase.engine->chunk, chunks = (count + size - 1) / size;
     Queue queue = queue_of(program, chunks);
     if (phase.chunk->behind && phase.chunk->behind->planes < 0)
@@ -193,6 +193,16 @@ Status chunk_run_forward(CpuProgram *program, const Step *step, int count) {
         }
     }
     return STATUS_OK;
+}
+
+Status chunk_run_forward(CpuProgram *program, const Step *step, int count) {
+    return run_forward(program, step, &((const Conv *)step->op)->chunk, count);
+}
+
+Status chunk_run_again(CpuProgram *program, const Step *step, int count) {
+    Chunk again = ((const Conv *)step->op)->back;
+    again.behind = NULL;
+    return run_forward(program, step, &again, count);
 }
 
 /* ---- backward ---- */
@@ -304,7 +314,7 @@ static void backward_piece(const Phase *phase, const Room *room, float *sums, Ra
 }
 
 Status chunk_run_backward(CpuProgram *program, const Step *step, int count) {
-    Phase phase = phase_of(program, step, count);
+    Phase phase = phase_of(program, step, &((const Conv *)step->op)->back, count);
     int size = phase.engine->images, pieces = (count + size - 1) / size;
     Queue queue = queue_of(program, pieces);
 #pragma omp parallel if (pieces > 1)

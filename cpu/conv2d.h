@@ -65,7 +65,7 @@ struct Conv {
     float *bias_values; /* channels_out; NULL: no bias */
     ConvSet full, tail; /* for program->images, and for the last other count */
     Engine *engine;     /* instead of oneDNN; or NULL */
-    Chunk chunk;        /* when there is an engine */
+    Chunk chunk, back;  /* when there is an engine; back: as the backward has it */
 };
 
 /* Primitives for `count` images. *reference says that oneDNN has only its slow reference for one of

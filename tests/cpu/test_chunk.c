@@ -47,7 +47,7 @@ static const ModelSpec models[] = {
      .activation = ACTIVATION_FULL_PREACT},
     {.model = "resnet_cifar", .family = FAMILY_RESNET, .depth = 8, .gate = GATE_EXCLUSIVE},
     {.model = "resnet_cifar", .family = FAMILY_RESNET, .depth = 8, .shortcut_dropout = 0.2},
-    {.model = "resnet_cifar", .family = FAMILY_RESNET, .depth = 11, .block = BLOCK_BOTTLENECK},
+    {.model = "resnet_cifar", .family = FAMILY_RESNET, .depth = 20, .block = BLOCK_BOTTLENECK},
     {.model = "tutorial000", .family = FAMILY_RESNET, .width = 8},
     {.model = "tutorial001",
      .family = FAMILY_RESNET,

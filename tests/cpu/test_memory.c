@@ -138,6 +138,37 @@ static void evaluation_in_parts_changes_no_bit(void **state) {
     }
 }
 
+static int64_t bottleneck_activations(int depth) {
+    ModelSpec spec = model_default();
+    ProgramSpec training = {
+        .mode = MODE_TRAIN, .max_batch = BATCH, .conv = CONV_ALGORITHM_WINOGRAD};
+    Rig rig;
+    Net *net;
+    Program *program;
+    Memory memory;
+    spec.depth = depth;
+    spec.block = BLOCK_BOTTLENECK;
+    OK(model_build(&spec, &net));
+    rig_open(&rig, "cpu", 2, net, BATCH, NULL);
+    OK(program_compile(rig.state, &training, &program));
+    OK(program_memory(program, rig.data, &memory));
+    program_destroy(program);
+    rig_close(&rig);
+    return memory.bytes[MEMORY_ACTIVATIONS];
+}
+
+/* Of two more blocks a stage training stores four inner activations and every second output, which
+ * has four times their channels, but not what the expanding convolutions make. */
+static void expanded_activations_are_made_again(void **state) {
+    (void)state;
+    int64_t inner = 0; /* an inner activation of every stage: channels double, pixels fall to a
+                          fourth */
+    for (int stage = 0; stage < 3; stage++)
+        inner += (int64_t)BATCH * (16 << stage) * (1024 >> 2 * stage) * (int64_t)sizeof(float);
+    int64_t grown = bottleneck_activations(38) - bottleneck_activations(20);
+    assert_true(grown > 7 * inner && grown < 9 * inner);
+}
+
 static void who_cannot_tell_says_so(void **state) {
     (void)state;
     Rig rig;
@@ -155,6 +186,7 @@ int main(void) {
         cmocka_unit_test(states_and_images_are_told),
         cmocka_unit_test(inference_holds_no_gradients),
         cmocka_unit_test(evaluation_in_parts_changes_no_bit),
+        cmocka_unit_test(expanded_activations_are_made_again),
         cmocka_unit_test(who_cannot_tell_says_so),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
