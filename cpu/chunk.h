@@ -9,12 +9,12 @@
  * gradient, mask --> g(l-1), sums of g(l-1)
  *
  * x inside a block is made again in the backward instead of being stored: a pass of arithmetic is
- * less costly than writing and reading it. Of the blocks' outputs, which a shortcut reads too,
- * every second one is kept; the others are made again from the one before them. What an expanding
- * 1x1 convolution makes is several times what it reads and little work, so it is convolved again
- * (Chen, Xu, Zhang and Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016). Source of
- * the idea: Jung, Jung, Ahn and Kim, "Restructuring Batch Normalization to Accelerate CNN
- * Training", MLSys 2019 (fission of a batch norm into the convolutions around it).
+ * less costly than writing and reading it (Jung, Jung, Ahn and Kim, "Restructuring Batch
+ * Normalization to Accelerate CNN Training", MLSys 2019: fission of a batch norm into the
+ * convolutions around it). Of the blocks' outputs, which a shortcut reads too, every second one is
+ * kept; the others are made again from the one before them. What an expanding 1x1 convolution makes
+ * is several times what it reads, and little work, so it is convolved again (Chen, Xu, Zhang and
+ * Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016).
  *
  * Which loops a convolution takes over is decided here from the graph alone; a loop whose
  * neighbour is no such convolution stays a step of its own (batch_norm.c). */
