@@ -148,8 +148,7 @@ Status chunk_plan_forward(CpuProgram *program, int node) {
 /* The output of the convolution in front of `source`, for whoever reads it in the backward. */
 static int value_again(CpuProgram *program, const BatchNorm *source) {
     int node = node_of(program, source->group.bn)->inputs[0];
-    int producer = producer_of(program, &source->group);
-    Conv *conv = producer >= 0 ? program->op[producer] : NULL;
+    Conv *conv = producer_of(program, &source->group) == node ? program->op[node] : NULL;
     if (conv && conv->chunk.recomputed) {
         conv->back = conv->chunk;
         conv->back.y = plan_value(program, node);

@@ -21,10 +21,11 @@ bool engine_fits(Shape in, Shape out, Window window) {
 Status engine_create(const CpuProgram *program, const Conv *conv, Engine **engine) {
     TRY(winograd_fits(conv->in, conv->out, conv->window) ? winograd_create(program, conv, engine)
                                                          : direct_create(program, conv, engine));
-    Engine *e = *engine;
-    if (!program->trains && !(e->copy = cpu_floats(e->copy_floats[CONV_FORWARD])))
-        return status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
-    return STATUS_OK;
+    if (program->trains)
+        return STATUS_OK;
+    (*engine)->copy = cpu_floats((*engine)->copy_floats[CONV_FORWARD]);
+    return (*engine)->copy ? STATUS_OK
+                           : status_fail(STATUS_NO_MEMORY, "no memory for node '%s'", conv->name);
 }
 
 void engine_destroy(Engine *engine) {

@@ -83,7 +83,7 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Engine **res
 }
 
 static void winograd_destroy(Engine *engine) {
-    free((Winograd *)engine);
+    free(engine);
 }
 
 /* The work space: a block of tiles of x, then their products (or the transformed gradient's), then

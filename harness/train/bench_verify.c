@@ -112,10 +112,10 @@ out:
     return status;
 }
 
-/* Not fmax(), which passes over a NaN. */
+/* NaN when there is one: fmax() would pass over it. */
 static double largest(const double *values, int count) {
     double result = 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && !isnan(result); i++)
         if (!(values[i] <= result))
             result = values[i];
     return result;
@@ -169,11 +169,12 @@ out:
 }
 
 static void widen(Tolerance *tolerance, double rounding) {
-    double gradient = fmin(most_gradient, times_moved * rounding);
-    if (gradient > tolerance->gradient) {
-        tolerance->loss *= gradient / tolerance->gradient;
-        tolerance->gradient = gradient;
-    }
+    double gradient = times_moved * rounding;
+    if (!(gradient > tolerance->gradient)) /* a NaN allows nothing */
+        return;
+    gradient = fmin(most_gradient, gradient);
+    tolerance->loss *= gradient / tolerance->gradient;
+    tolerance->gradient = gradient;
 }
 
 /* ---- the comparison ---- */
