@@ -110,7 +110,7 @@ void cpu_threads_leave(int saved) {
 }
 
 float *cpu_floats(size_t n) {
-    size_t bytes = n * sizeof(float), align = bytes >= 4 * HUGE_PAGE ? HUGE_PAGE : 64;
+    size_t bytes = n * sizeof(float), align = bytes >= 8 * HUGE_PAGE ? HUGE_PAGE : 64;
     bytes = (bytes / align + 1) * align;
     float *values = aligned_alloc(align, bytes);
     if (!values)

@@ -11,7 +11,7 @@
 
 #include "cpu/layout.h"
 
-enum { WEIGHTS_MAX = 256 * 1024, CHUNK_PIXELS = 1024 };
+enum { WEIGHTS_MAX = 256 * 1024, CHUNK_PIXELS = 1024, PANEL_FLOATS = 64 * 1024 };
 
 /* A product and where its weights come from: row r, output o is the state's [o * outer + map[r]].
  */
@@ -242,37 +242,66 @@ static void direct_renew(const Engine *engine, const Kernels *k, int kind, float
         }
 }
 
-static void run_product(const Product *product, const Kernels *k, const Room *room, float *y,
-                        size_t y_image, const float *x, size_t x_image, int images,
-                        Prefetch *prefetch, size_t lines) {
-    DirectProduct p = product->p;
-    p.w = room->weights + product->at;
-    for (int n = 0; n < images; n++)
-        for (int line = 0; line < p.lines; line++) {
-            k->direct_line(y + (size_t)n * y_image + p.y_first + (size_t)line * p.y_line,
-                           x + (size_t)n * x_image + (size_t)line * p.x_line, &p,
-                           channel_blocks(product->outputs, k->block));
-            prefetch_some(prefetch, lines);
-        }
+/* Lines that are multiplied at a time: their inputs stay in a core's L2 cache while all weights,
+ * which between many channels do not, go by. A class of pixels that no window reaches has no rows.
+ */
+static int panel_of(const DirectProduct *p) {
+    return clamped(PANEL_FLOATS / larger(p->rows * p->pixels, 1), 1, p->lines);
 }
 
-static size_t lines_per_line(const Prefetch *prefetch, int lines) {
-    return prefetch->lines / (size_t)lines + 1;
+/* Calls of a kernel for an image. */
+static int calls_of(const Product *product, int block) {
+    int panel = panel_of(&product->p), pairs = (channel_blocks(product->outputs, block) + 1) / 2;
+    return (product->p.lines + panel - 1) / panel * pairs;
+}
+
+static void run_panel(const Product *product, const Kernels *k, const float *weights, float *y,
+                      const float *x, int lines, Prefetch *prefetch, size_t ahead) {
+    const DirectProduct *p = &product->p;
+    int vectors = channel_blocks(product->outputs, k->block);
+    for (int v = 0; v < vectors; v += 2) {
+        k->direct_lines(y + (size_t)v * p->y_plane, x, p,
+                        weights + product->at + (size_t)(v * p->rows * k->block), lines,
+                        clamped(vectors - v, 1, 2));
+        prefetch_some(prefetch, ahead);
+    }
+}
+
+static void run_product(const Product *product, const Kernels *k, const Room *room, float *y,
+                        size_t y_image, const float *x, size_t x_image, int images,
+                        Prefetch *prefetch, size_t ahead) {
+    const DirectProduct *p = &product->p;
+    int panel = panel_of(p);
+    for (int n = 0; n < images; n++)
+        for (int line = 0; line < p->lines; line += panel)
+            run_panel(product, k, room->weights,
+                      y + (size_t)n * y_image + p->y_first + (size_t)line * p->y_line,
+                      x + (size_t)n * x_image + (size_t)line * p->x_line,
+                      clamped(p->lines - line, 1, panel), prefetch, ahead);
+}
+
+static size_t lines_per_call(const Prefetch *prefetch, int calls) {
+    return prefetch->lines / (size_t)calls + 1;
 }
 
 static void direct_forward(const Engine *engine, const Kernels *k, const Room *room, float *y,
                            int images, Prefetch *prefetch) {
     const Direct *d = (const Direct *)engine;
     run_product(&d->forward, k, room, y, blocked_count(d->out, k->block), room->x, engine->x.image,
-                images, prefetch, lines_per_line(prefetch, images * d->out.h));
+                images, prefetch,
+                lines_per_call(prefetch, images * calls_of(&d->forward, k->block)));
 }
 
 static void direct_data(const Engine *engine, const Kernels *k, const Room *room, float *dx,
                         int images, Prefetch *prefetch) {
     const Direct *d = (const Direct *)engine;
-    for (int i = 0; i < d->window.stride * d->window.stride; i++)
+    int classes = d->window.stride * d->window.stride, calls = 0;
+    for (int i = 0; i < classes; i++)
+        calls += images * calls_of(&d->data[i], k->block);
+    size_t ahead = lines_per_call(prefetch, calls);
+    for (int i = 0; i < classes; i++)
         run_product(&d->data[i], k, room, dx, engine->dx_image, room->dy, engine->dy.image, images,
-                    prefetch, lines_per_line(prefetch, images * d->in.h * d->window.stride));
+                    prefetch, ahead);
 }
 
 static void direct_accumulate(const Engine *engine, const Kernels *k, const Room *room, float *dw,
@@ -283,7 +312,7 @@ static void direct_accumulate(const Engine *engine, const Kernels *k, const Room
         k->direct_gradient(dw, room->x + (size_t)n * engine->x.image, &d->forward.p,
                            room->dy + (size_t)n * engine->dy.image + engine->dy.origin, &gradient,
                            channel_blocks(d->out.c, k->block));
-        prefetch_some(prefetch, lines_per_line(prefetch, images));
+        prefetch_some(prefetch, lines_per_call(prefetch, images));
     }
 }
 

@@ -9,7 +9,9 @@
 #include "cpu/winograd.h"
 
 enum {
-    PIECE_TILES = 16, /* the least that is worth a weight gradient of its own */
+    PIECE_TILES = 16,      /* the least that is worth a weight gradient of its own, */
+    WIDE_PIECE_TILES = 64, /* and one of more than so many weights */
+    WIDE_WEIGHTS = 256 * 1024,
     PIECES_LEAST = 4,
     SUM_PARTS = 8 /* into which a sum of pieces is shared among threads */
 };
@@ -38,8 +40,9 @@ void engine_destroy(Engine *engine) {
 void engine_divide(Engine *engine, const CpuProgram *program, int tiles, int chunk_tiles) {
     int batch = program->images, threads = program->cpu->threads;
     int share = (batch + 2 * threads - 1) / (2 * threads); /* work for every thread, twice */
+    int least = engine->weight_floats > WIDE_WEIGHTS ? WIDE_PIECE_TILES : PIECE_TILES;
     int most = engine->weight_floats <= 16384 ? 32 : 16;
-    int pieces = clamped((int)((int64_t)batch * tiles / PIECE_TILES), PIECES_LEAST, most);
+    int pieces = clamped((int)((int64_t)batch * tiles / least), PIECES_LEAST, most);
     engine->chunk = clamped(chunk_tiles / tiles, 1, share);
     engine->images = (batch + pieces - 1) / pieces;
     engine->pieces = (batch + engine->images - 1) / engine->images;

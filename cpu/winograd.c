@@ -6,10 +6,14 @@
 #include "cpu/layout.h"
 
 enum {
-    TILE_SIDE = 6,    /* inputs */
-    POINTS = 36,      /* products of a tile */
-    BLOCK_TILES = 32, /* tiles that are multiplied together: V, M and U stay in a core's L2 cache */
-    CHANNELS_MAX = 128 /* beyond, U does not */
+    TILE_SIDE = 6, /* inputs */
+    POINTS = 36,   /* products of a tile */
+    /* Tiles that are multiplied together. V, M and U stay in a core's L2 cache; U of more than
+     * NARROW channels does not, and is read for twice as many tiles at a time. */
+    BLOCK_TILES = 32,
+    WIDE_TILES = 64,
+    NARROW = 128,
+    CHANNELS_MAX = 256 /* beyond, making U takes as long as is gained */
 };
 
 typedef struct Winograd {
@@ -19,6 +23,7 @@ typedef struct Winograd {
     int C, K, block;     /* padded to whole vectors of so many */
     Shape shape;         /* height and width of x and y */
     int across, down;    /* tiles of an image */
+    int tiles;           /* that are multiplied together */
 } Winograd;
 
 bool winograd_fits(Shape in, Shape out, Window window) {
@@ -33,8 +38,8 @@ bool winograd_fits(Shape in, Shape out, Window window) {
 static int most(const Winograd *w) {
     return w->C > w->K ? w->C : w->K;
 }
-static size_t tile_plane(int channels) {
-    return (size_t)BLOCK_TILES * (size_t)channels + 16;
+static size_t tile_plane(const Winograd *w, int channels) {
+    return (size_t)w->tiles * (size_t)channels + 16;
 }
 static size_t weight_plane(const Winograd *w) {
     return (size_t)w->C * (size_t)w->K + 16;
@@ -64,17 +69,18 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Engine **res
     w->block = block;
     w->C = padded_channels(conv->in.c, block);
     w->K = padded_channels(conv->out.c, block);
+    w->tiles = most(w) > NARROW ? WIDE_TILES : BLOCK_TILES;
     w->shape = conv->in;
     w->across = (conv->in.w + w->tile - 1) / w->tile;
     w->down = (conv->in.h + w->tile - 1) / w->tile;
     w->base.x = frame_of(w, w->C);
     w->base.dy = frame_of(w, w->K);
     w->base.dx_image = blocked_count(conv->in, block);
-    w->base.work_floats = 2 * POINTS * tile_plane(most(w)) + POINTS * weight_plane(w);
+    w->base.work_floats = 2 * POINTS * tile_plane(w, most(w)) + POINTS * weight_plane(w);
     w->base.weight_floats = (size_t)(w->taps * w->taps) * (size_t)w->C * (size_t)w->K;
     w->base.bias_floats = (size_t)w->K;
     w->base.parts = w->K / block * w->inputs;
-    engine_divide(&w->base, program, w->across * w->down, BLOCK_TILES);
+    engine_divide(&w->base, program, w->across * w->down, w->tiles);
     for (int kind = CONV_FORWARD; kind <= CONV_DATA && conv->wanted[kind]; kind++) {
         w->base.copy_floats[kind] = POINTS * (size_t)w->C * (size_t)w->K;
         w->base.copy_parts[kind] = (kind == CONV_FORWARD ? w->K : w->C) / block;
@@ -92,10 +98,10 @@ static float *room_V(const Room *room) {
     return room->work;
 }
 static float *room_M(const Winograd *w, const Room *room) {
-    return room->work + POINTS * tile_plane(most(w));
+    return room->work + POINTS * tile_plane(w, most(w));
 }
 static float *room_dU(const Winograd *w, const Room *room) {
-    return room->work + 2 * POINTS * tile_plane(most(w));
+    return room->work + 2 * POINTS * tile_plane(w, most(w));
 }
 
 /* ---- tiles ---- */
@@ -132,11 +138,12 @@ static int transform(const Winograd *w, TransformFn *fn, float *V, const float *
     for (int t = 0; t < count; t++, next_site(w, &site)) {
         size_t at = (size_t)(site.y * w->tile) * frame->row + (size_t)(site.x * w->tile * block);
         for (int b = 0; b < blocks; b++)
-            fn(V + (size_t)t * (size_t)channels + (size_t)b * (size_t)block, tile_plane(channels),
+            fn(V + (size_t)t * (size_t)channels + (size_t)b * (size_t)block,
+               tile_plane(w, channels),
                framed + (size_t)(site.image * blocks + b) * frame->plane + at, frame->row, w->taps);
     }
     for (int p = 0; p < POINTS && whole > count; p++)
-        memset(V + (size_t)p * tile_plane(channels) + (size_t)count * (size_t)channels, 0,
+        memset(V + (size_t)p * tile_plane(w, channels) + (size_t)count * (size_t)channels, 0,
                (size_t)(whole - count) * (size_t)channels * sizeof *V);
     return whole;
 }
@@ -155,13 +162,13 @@ static void put_tiles(const Kernels *k, const Winograd *w, float *y, const float
                                row, clamped(w->shape.h - top, 1, w->tile),
                                clamped(w->shape.w - left, 1, w->tile),
                                M + (size_t)t * (size_t)channels + (size_t)b * (size_t)block,
-                               tile_plane(channels), w->taps);
+                               tile_plane(w, channels), w->taps);
     }
 }
 
 /* How many lines to ask for with each product of a chunk, to be through at its end. */
-static size_t lines_per_product(const Prefetch *prefetch, int tiles) {
-    size_t products = POINTS * (size_t)((tiles + BLOCK_TILES - 1) / BLOCK_TILES);
+static size_t lines_per_product(const Winograd *w, const Prefetch *prefetch, int tiles) {
+    size_t products = POINTS * (size_t)((tiles + w->tiles - 1) / w->tiles);
     return (prefetch->lines + products - 1) / products;
 }
 
@@ -173,12 +180,12 @@ static void convolve(const Winograd *w, const Kernels *k, const Room *room, floa
     const Frame *frame = data ? &w->base.dy : &w->base.x;
     float *V = room_V(room), *M = room_M(w, room);
     int C = data ? w->K : w->C, K = data ? w->C : w->K, tiles = images * w->across * w->down;
-    size_t lines = lines_per_product(prefetch, tiles);
-    for (int t = 0; t < tiles; t += BLOCK_TILES) {
-        int count = tiles - t < BLOCK_TILES ? tiles - t : BLOCK_TILES;
+    size_t lines = lines_per_product(w, prefetch, tiles);
+    for (int t = 0; t < tiles; t += w->tiles) {
+        int count = tiles - t < w->tiles ? tiles - t : w->tiles;
         int whole = transform(w, k->winograd_input, V, from, frame, t, count, C);
         for (int p = 0; p < POINTS; p++) {
-            k->winograd_multiply(M + (size_t)p * tile_plane(K), V + (size_t)p * tile_plane(C),
+            k->winograd_multiply(M + (size_t)p * tile_plane(w, K), V + (size_t)p * tile_plane(w, C),
                                  U + (size_t)p * (size_t)C * (size_t)K, whole,
                                  data ? w->outputs : w->inputs, C, K);
             prefetch_some(prefetch, lines);
@@ -214,16 +221,16 @@ static void winograd_accumulate(const Engine *engine, const Kernels *k, const Ro
     const float *dy = room->dy + w->base.dy.origin; /* the first pixel, behind the padding */
     float *V = room_V(room), *D = room_M(w, room), *dU = room_dU(w, room);
     int tiles = images * w->across * w->down;
-    size_t lines = lines_per_product(prefetch, tiles);
+    size_t lines = lines_per_product(w, prefetch, tiles);
     (void)dw;
-    for (int t = 0; t < tiles; t += BLOCK_TILES) {
-        int count = tiles - t < BLOCK_TILES ? tiles - t : BLOCK_TILES;
+    for (int t = 0; t < tiles; t += w->tiles) {
+        int count = tiles - t < w->tiles ? tiles - t : w->tiles;
         int whole = transform(w, k->winograd_input, V, room->x, &w->base.x, t, count, w->C);
         transform(w, k->winograd_gradient, D, dy, &w->base.dy, t, count, w->K);
         for (int p = 0; p < POINTS; p++) {
             k->winograd_accumulate(
-                dU + (size_t)p * weight_plane(w), V + (size_t)p * tile_plane(w->C),
-                D + (size_t)p * tile_plane(w->K), whole, w->C, w->K, first && t == 0);
+                dU + (size_t)p * weight_plane(w), V + (size_t)p * tile_plane(w, w->C),
+                D + (size_t)p * tile_plane(w, w->K), whole, w->C, w->K, first && t == 0);
             prefetch_some(prefetch, lines);
         }
     }

@@ -39,12 +39,11 @@ INLINE void product_tile(float *y, const float *x, const DirectProduct *p, const
             store(y + (size_t)i * p->y_step + (size_t)v * p->y_plane, sum[i][v]);
 }
 
-/* One line of outputs for one or two vectors of them. */
 INLINE void product_line(float *y, const float *x, const DirectProduct *p, const float *w,
-                         int vectors) {
+                         int pixels, int vectors) {
     int i = 0, most = vectors == 2 ? SUMS_2 : SUMS_1;
 #define TILES(n)                                                                                   \
-    for (; n <= most && i + n <= p->pixels; i += n)                                                \
+    for (; n <= most && i + n <= pixels; i += n)                                                   \
     product_tile(y + (size_t)i * p->y_step, x + (size_t)i * p->x_step, p, w, n, vectors)
     TILES(16);
     TILES(8);
@@ -54,12 +53,26 @@ INLINE void product_line(float *y, const float *x, const DirectProduct *p, const
 #undef TILES
 }
 
-void KERNEL(direct_line)(float *y, const float *x, const DirectProduct *p, int vectors) {
-    for (int k = 0; k + 2 <= vectors; k += 2)
-        product_line(y + (size_t)k * p->y_plane, x, p, p->w + (size_t)(k * p->rows) * BLOCK, 2);
-    if (vectors % 2)
-        product_line(y + (size_t)(vectors - 1) * p->y_plane, x, p,
-                     p->w + (size_t)((vectors - 1) * p->rows) * BLOCK, 1);
+/* Lines without anything between them are one long line: fewer tiles are left over at its end. */
+INLINE void product_lines(float *y, const float *x, const DirectProduct *p, const float *w,
+                          int lines, int vectors) {
+    size_t pixels = (size_t)p->pixels;
+    if (p->x_line == pixels * p->x_step && p->y_line == pixels * p->y_step) {
+        product_line(y, x, p, w, lines * p->pixels, vectors);
+        return;
+    }
+    for (int i = 0; i < lines; i++)
+        product_line(y + (size_t)i * p->y_line, x + (size_t)i * p->x_line, p, w, p->pixels,
+                     vectors);
+}
+
+/* Some lines of one or two vectors of outputs; y, x: the first line; w: the vectors' weights. */
+void KERNEL(direct_lines)(float *y, const float *x, const DirectProduct *p, const float *w,
+                          int lines, int vectors) {
+    if (vectors == 2)
+        product_lines(y, x, p, w, lines, 2);
+    else
+        product_lines(y, x, p, w, lines, 1);
 }
 
 /* ---- dw += x dy ---- */

@@ -73,7 +73,6 @@ typedef struct DirectRun {
 typedef struct DirectProduct {
     const DirectRun *run;
     int runs, rows;                          /* rows: the sum of all lengths */
-    const float *w;                          /* [outputs / B][rows][B] */
     int lines, pixels;                       /* of the output */
     size_t x_line, x_step;                   /* of the input, for one line or pixel of the output */
     size_t y_first, y_line, y_step, y_plane; /* of the output */
@@ -149,9 +148,10 @@ typedef struct Kernels {
                               int K);
     void (*winograd_accumulate)(float *dU, const float *V, const float *D, int tiles, int C, int K,
                                 bool first);
-    /* direct.c: one line of the output, and the gradient of w ([outputs / B][rows][B]) over all
-     * lines; `vectors` of outputs */
-    void (*direct_line)(float *y, const float *x, const DirectProduct *product, int vectors);
+    /* direct.c: some lines of the output, one or two vectors of it, with w [vectors][rows][B]; the
+     * gradient of all of w, `vectors` of outputs, over all lines */
+    void (*direct_lines)(float *y, const float *x, const DirectProduct *product, const float *w,
+                         int lines, int vectors);
     void (*direct_gradient)(float *dw, const float *x, const DirectProduct *product,
                             const float *dy, const DirectGradient *gradient, int vectors);
     /* optimizer.c: any n */

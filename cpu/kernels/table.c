@@ -33,7 +33,7 @@ void KERNEL(winograd_weights)(float *, const float *, int, int, int, int, int, b
 void KERNEL(winograd_weight_gradient)(float *, const float *, size_t, int, int, int);
 void KERNEL(winograd_multiply)(float *, const float *, const float *, int, int, int, int);
 void KERNEL(winograd_accumulate)(float *, const float *, const float *, int, int, int, bool);
-void KERNEL(direct_line)(float *, const float *, const DirectProduct *, int);
+void KERNEL(direct_lines)(float *, const float *, const DirectProduct *, const float *, int, int);
 void KERNEL(direct_gradient)(float *, const float *, const DirectProduct *, const float *,
                              const DirectGradient *, int);
 void KERNEL(sgd)(float *, float *, const float *, size_t, const SgdCoef *);
@@ -70,7 +70,7 @@ const Kernels KERNEL(kernels) = {
     .winograd_weight_gradient = KERNEL(winograd_weight_gradient),
     .winograd_multiply = KERNEL(winograd_multiply),
     .winograd_accumulate = KERNEL(winograd_accumulate),
-    .direct_line = KERNEL(direct_line),
+    .direct_lines = KERNEL(direct_lines),
     .direct_gradient = KERNEL(direct_gradient),
     .sgd = KERNEL(sgd),
     .adam = KERNEL(adam),

@@ -26,7 +26,7 @@ typedef struct Size {
 } Size;
 
 /* Tiles cut by the edge, channels that end within a vector, blocks of tiles that end early, pieces
- * of the batch that are not equal, and one of two chunks. */
+ * of the batch that are not equal, one of two chunks, and wide ones, with their own blocks. */
 static const Size sizes[] = {
     {3, 16, 8, 8, 16, false, 3, 1, 1},   {2, 8, 7, 6, 5, true, 3, 1, 1},
     {5, 16, 32, 32, 16, false, 3, 1, 1}, {4, 32, 16, 16, 32, true, 3, 1, 1},
@@ -35,16 +35,18 @@ static const Size sizes[] = {
     {33, 16, 4, 4, 32, true, 3, 1, 1},   {33, 16, 24, 24, 16, true, 3, 1, 1},
     {3, 20, 14, 14, 30, true, 5, 1, 2},  {17, 15, 7, 7, 30, true, 5, 1, 2},
     {5, 30, 14, 14, 20, false, 5, 1, 2}, {2, 8, 3, 9, 37, true, 5, 1, 2},
+    {9, 140, 14, 6, 24, true, 3, 1, 1},  {5, 20, 13, 14, 256, false, 3, 1, 1},
 };
 
 /* The paper's strided layers, other windows, strides that leave pixels out, frames of one side,
- * many lines of few pixels. */
+ * many lines of few pixels, and more inputs than are multiplied at a time. */
 static const Size direct_sizes[] = {
     {5, 16, 32, 32, 32, false, 3, 2, 1}, {3, 32, 16, 16, 64, true, 3, 2, 1},
     {4, 64, 9, 7, 16, false, 1, 1, 0},   {3, 24, 8, 11, 40, true, 1, 2, 0},
     {2, 6, 13, 12, 10, true, 5, 1, 2},   {2, 16, 17, 19, 20, false, 7, 2, 3},
     {3, 8, 10, 10, 8, true, 3, 3, 0},    {19, 40, 4, 4, 8, false, 2, 2, 0},
     {2, 16, 8, 8, 16, false, 3, 1, 0},   {2, 5, 6, 37, 33, true, 3, 2, 2},
+    {3, 500, 14, 13, 40, true, 1, 1, 0}, {2, 64, 37, 40, 48, false, 3, 2, 1},
 };
 
 /* The convolution stands behind another one, so that it has to give a data gradient. */
