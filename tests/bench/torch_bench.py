@@ -28,8 +28,10 @@ nets.F.relu = lambda x: F.relu(x, inplace=True)
 CIFAR, IMAGENET, MNIST = (3, 32, 32), (3, 224, 224), (1, 28, 28)
 
 
-def cifar(depth, shortcut):
-    return CIFAR, lambda: nets.ResNet([(depth - 2) // 6] * 3, 16, shortcut=shortcut)
+def cifar(depth, shortcut, width=16, **choices):
+    layers = 9 if choices.get("bottleneck") else 6
+    return CIFAR, lambda: nets.ResNet([(depth - 2) // layers] * 3, width, shortcut=shortcut,
+                                      **choices)
 
 
 def imagenet(blocks, **choices):
@@ -39,6 +41,10 @@ def imagenet(blocks, **choices):
 NETS = {
     **{f"resnet-{depth}": cifar(depth, "A") for depth in (20, 32, 44, 56, 110, 1202)},
     **{f"plain-{depth}": cifar(depth, "plain") for depth in (20, 56)},
+    "projections-56": cifar(56, "C"),
+    "gates-20": cifar(20, "A", gate="exclusive"),
+    "preact-164": cifar(164, "B", bottleneck=True, order="full_preact"),
+    "wide-20": cifar(20, "A", width=64),
     "imagenet-18": imagenet((2, 2, 2, 2)),
     "imagenet-50": imagenet((3, 4, 6, 3), bottleneck=True, stride_at="1x1"),
     "tutorial002": (CIFAR, nets.Tutorial002),
