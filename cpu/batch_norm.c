@@ -34,9 +34,12 @@ void batch_norm_normalise_image(const CpuProgram *program, const BatchNorm *bn, 
                                 float *kept, int n) {
     const Kernels *k = program->cpu->kernels;
     size_t dense = plane_floats(program, bn);
-    BnForward forward = {x, skip, kept, bn->h, bn->w, bn->group.relu >= 0};
+    BnCoef side;
+    BnForward forward = {x, skip, bn->side ? &side : NULL, kept, bn->h, bn->w, bn->group.relu >= 0};
     for (int b = 0; b < bn->blocks; b++) {
         BnCoef coef = batch_norm_coef(bn, n, b, k->block);
+        if (bn->side)
+            side = batch_norm_coef(bn->side, n, b, k->block);
         k->bn_normalise(to + (size_t)b * plane, row, &forward, &coef);
         forward.x += dense;
         if (skip)
@@ -113,6 +116,14 @@ static int value_buffer(CpuProgram *program, int node, int input, int x) {
     return in_place ? program->plan[node].value = x : plan_value(program, node);
 }
 
+/* Is the group's value made by the one that adds it? */
+static bool is_side(const CpuProgram *program, const FusedGroup *group) {
+    for (int g = 0; g < program->group_count; g++)
+        if (program->groups[g].skip == group->last)
+            return batch_norm_side(program, &program->groups[g]) != NULL;
+    return false;
+}
+
 static Status plan_forward(CpuProgram *program, int node) {
     const FusedGroup *group = group_ending(program, node);
     BatchNorm *bn = batch_norm_of(program, group->bn);
@@ -124,7 +135,10 @@ static Status plan_forward(CpuProgram *program, int node) {
         program->plan[node].value = x;
         return STATUS_OK;
     }
-    if (!bn->normalised) {
+    if (is_side(program, group)) {
+        bn->normalised = true;
+        program->plan[node].value = x;
+    } else if (!bn->normalised) {
         skip = group->skip >= 0 ? plan_read(program, group->skip) : NONE;
         y = value_buffer(program, node, input, x);
     }

@@ -1,7 +1,8 @@
 /* A compiled batch norm, and the four loops over its planes:
  *
  *   statistics   mean and squared deviations of x       after the convolution that makes x
- *   normalise    y from x (+ shortcut, ReLU)            before the convolution that reads y
+ *   normalise    y from x (+ shortcut, ReLU)            before the convolution that reads y; a
+ *                                                       projection's batch norm is in it
  *   reduce       sums of g and g (x - mean)             after the convolution that makes g
  *   apply        the gradient of x                      before the convolution that reads it
  *
@@ -14,8 +15,10 @@
 
 #include "cpu/plan.h"
 
-typedef struct BatchNorm {
+typedef struct BatchNorm BatchNorm;
+struct BatchNorm {
     FusedGroup group;
+    BatchNorm *side; /* of the shortcut, which this one normalises and adds in one loop; or NULL */
     int channels, padded, blocks;
     int h, w, pixels;
     float *coef;                /* groups x COEFS x padded */
@@ -25,9 +28,10 @@ typedef struct BatchNorm {
     int planes; /* buffer: doubles [2][images][padded], the means and m2 of planes; NONE in
                    MODE_EVAL, which needs none */
     int sums;   /* buffer: likewise the sums of the backward; NONE without one */
-    bool counted, normalised, reduced, applied; /* this loop runs in a convolution's chunks */
+    bool counted, normalised, reduced, applied; /* this loop runs in a convolution's chunks, or
+                                                   (normalised) where `side` is this one */
     int masked;                                 /* when reduced or applied: the buffer with g */
-} BatchNorm;
+};
 
 /* The batch norm node's; made on the first call. NULL, and program->status, when memory is out. */
 BatchNorm *batch_norm_of(CpuProgram *program, int bn);
@@ -36,6 +40,10 @@ void batch_norm_destroy(void *op);
 /* Which group begins with this batch norm / ends in this node; NULL: none. */
 const FusedGroup *group_of(const CpuProgram *program, int bn);
 const FusedGroup *group_ending(const CpuProgram *program, int node);
+
+/* The batch norm of a projection shortcut that the group adds: nobody else reads its output, so the
+ * group makes that in its own loop and it is never stored. NULL: none. */
+const FusedGroup *batch_norm_side(const CpuProgram *program, const FusedGroup *group);
 
 /* The coefficients for image n, channel block b. */
 BnCoef batch_norm_coef(const BatchNorm *bn, int n, int b, int block);

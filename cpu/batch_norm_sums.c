@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/batch_norm.h"
+#include "cpu/chunk.h"
 
 enum { COEFS = 6 }; /* rows of BatchNorm.coef, in BnCoef's order */
 
@@ -48,6 +48,8 @@ static BatchNorm *batch_norm_create(CpuProgram *program, int node) {
     program->op[node] = bn;
     if (bn) {
         bn->group = *group_of(program, node);
+        const FusedGroup *side = batch_norm_side(program, &bn->group);
+        bn->side = side ? batch_norm_of(program, side->bn) : NULL;
         bn->channels = shape.c;
         bn->padded = padded_channels(shape.c, program->cpu->block);
         bn->blocks = channel_blocks(shape.c, program->cpu->block);
@@ -78,6 +80,15 @@ const FusedGroup *group_of(const CpuProgram *program, int bn) {
 const FusedGroup *group_ending(const CpuProgram *program, int node) {
     int group = program->use[node].group;
     return group < 0 ? NULL : &program->groups[group];
+}
+
+const FusedGroup *batch_norm_side(const CpuProgram *program, const FusedGroup *group) {
+    const FusedGroup *side = group->skip >= 0 ? group_ending(program, group->skip) : NULL;
+    bool bare = side && side->add < 0 && side->relu < 0;
+    return bare && program->use[side->last].consumers == 1 && !program->plan[side->last].tapped &&
+                   !chunk_normalises_behind(program, side)
+               ? side
+               : NULL;
 }
 
 /* The coefficients of group `g`, from its first channel block or a later one. */

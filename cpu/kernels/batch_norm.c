@@ -58,18 +58,25 @@ void KERNEL(bn_statistics)(double *mean, double *m2, const float *x, int pixels)
     }
 }
 
+typedef enum SkipKind { SKIP_NONE, SKIP_ADDED, SKIP_NORMALISED } SkipKind;
+
 /* Rows of `to` are `row` floats apart: it may have a border. */
 INLINE void normalise(float *to, size_t row, const BnForward *given, const BnCoef *coef,
-                      bool has_skip, bool relu, bool stores) {
+                      SkipKind skip, bool relu, bool stores) {
     const BnForward plane = *given; /* as in reduce() */
     Vec mean = load(coef->mean), scale = load(coef->scale), shift = load(coef->shift);
+    const BnCoef *other = skip == SKIP_NORMALISED ? plane.skip_coef : coef;
+    Vec skip_mean = load(other->mean), skip_scale = load(other->scale);
+    Vec skip_shift = load(other->shift);
     size_t width = (size_t)plane.w * BLOCK;
     for (int y = 0; y < plane.h; y++)
         for (size_t i = 0; i < width; i += BLOCK) {
             size_t at = (size_t)y * width + i;
             Vec v = (load(plane.x + at) - mean) * scale + shift;
-            if (has_skip)
+            if (skip == SKIP_ADDED)
                 v += load(plane.skip + at);
+            if (skip == SKIP_NORMALISED)
+                v += (load(plane.skip + at) - skip_mean) * skip_scale + skip_shift;
             if (relu)
                 v = relu_of(v);
             store(to + (size_t)y * row + i, v);
@@ -79,22 +86,28 @@ INLINE void normalise(float *to, size_t row, const BnForward *given, const BnCoe
 }
 
 INLINE void normalise_stores(float *to, size_t row, const BnForward *plane, const BnCoef *coef,
-                             bool has_skip, bool relu) {
+                             SkipKind skip, bool relu) {
     if (plane->kept)
-        normalise(to, row, plane, coef, has_skip, relu, true);
+        normalise(to, row, plane, coef, skip, relu, true);
     else
-        normalise(to, row, plane, coef, has_skip, relu, false);
+        normalise(to, row, plane, coef, skip, relu, false);
+}
+
+INLINE void normalise_skip(float *to, size_t row, const BnForward *plane, const BnCoef *coef,
+                           SkipKind skip) {
+    if (plane->relu)
+        normalise_stores(to, row, plane, coef, skip, true);
+    else
+        normalise_stores(to, row, plane, coef, skip, false);
 }
 
 void KERNEL(bn_normalise)(float *to, size_t row, const BnForward *plane, const BnCoef *coef) {
-    if (plane->skip && plane->relu)
-        normalise_stores(to, row, plane, coef, true, true);
+    if (plane->skip && plane->skip_coef)
+        normalise_skip(to, row, plane, coef, SKIP_NORMALISED);
     else if (plane->skip)
-        normalise_stores(to, row, plane, coef, true, false);
-    else if (plane->relu)
-        normalise_stores(to, row, plane, coef, false, true);
+        normalise_skip(to, row, plane, coef, SKIP_ADDED);
     else
-        normalise_stores(to, row, plane, coef, false, false);
+        normalise_skip(to, row, plane, coef, SKIP_NONE);
 }
 
 /* The gradient behind the group's ReLU at float i; d is x - mean there. */

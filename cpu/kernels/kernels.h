@@ -31,8 +31,9 @@ typedef struct BnCoef {
 } BnCoef;
 
 typedef struct BnForward {
-    const float *x, *skip; /* skip: what is added; or NULL. Both may be the output */
-    float *kept;           /* receives the output a second time; or NULL */
+    const float *x, *skip;   /* skip: what is added; or NULL. Both may be the output */
+    const BnCoef *skip_coef; /* skip is normalised by these; or NULL: it is added as it is */
+    float *kept;             /* receives the output a second time; or NULL */
     int h, w;
     bool relu;
 } BnForward;

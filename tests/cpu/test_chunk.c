@@ -55,7 +55,7 @@ static const ModelSpec models[] = {
      .channels = {2, {8, 12}},
      .profile = PROFILE_FIXED},
 };
-enum { MODELS = sizeof models / sizeof models[0] };
+enum { MODEL_B = 3, MODEL_RELU_BEFORE_ADD = 8, MODELS = sizeof models / sizeof models[0] };
 
 static Net *built(int model) {
     ModelSpec spec = models[model];
@@ -78,23 +78,36 @@ typedef struct Result {
     Metrics metrics;
 } Result;
 
-static Program *compiled(Rig *rig, const Way *way) {
-    int nodes = rig->net->node_count;
-    Tap *taps = calloc(2 * (size_t)nodes, sizeof *taps);
+static Program *compiled_with(Rig *rig, const Way *way, const Tap *taps, int count) {
     ProgramSpec spec = {.mode = way->mode,
                         .max_batch = BATCH,
                         .precision = rig->backend->ops->native,
                         .bn_group = way->bn_group,
                         .seed = 7,
-                        .taps = taps};
+                        .taps = taps,
+                        .tap_count = count};
     spec.conv = strcmp(way->backend, "cpu") == 0 ? CONV_ALGORITHM_WINOGRAD : CONV_ALGORITHM_DIRECT;
-    for (int i = 1; way->looks && i < nodes - 1; i++) {
-        taps[spec.tap_count++] = (Tap){i, TAP_VALUE};
-        if (way->mode == MODE_TRAIN)
-            taps[spec.tap_count++] = (Tap){i, TAP_GRADIENT};
-    }
     Program *program;
     OK(program_compile(rig->state, &spec, &program));
+    return program;
+}
+
+/* Every node's value and, in training, gradient; their number. */
+static int taps_of(const Net *net, Mode mode, Tap **taps) {
+    int count = 0;
+    *taps = calloc(2 * (size_t)net->node_count, sizeof **taps);
+    for (int i = 1; i < net->node_count - 1; i++) {
+        (*taps)[count++] = (Tap){i, TAP_VALUE};
+        if (mode == MODE_TRAIN)
+            (*taps)[count++] = (Tap){i, TAP_GRADIENT};
+    }
+    return count;
+}
+
+static Program *compiled(Rig *rig, const Way *way) {
+    Tap *taps;
+    int count = taps_of(rig->net, way->mode, &taps);
+    Program *program = compiled_with(rig, way, taps, way->looks ? count : 0);
     free(taps);
     return program;
 }
@@ -183,6 +196,51 @@ static void looking_changes_no_bit(void **state) {
         }
 }
 
+/* The taps' values after a step; each of `values` is the caller's. */
+static void look(Rig *rig, const Way *way, const Tap *taps, int count, float **values,
+                 size_t *sizes) {
+    Program *program = compiled_with(rig, way, taps, count);
+    Batch batch = rig_batch(rig);
+    OK(program_forward(program, &batch));
+    OK(program_backward(program, NULL));
+    for (int i = 0; i < count; i++)
+        values[i] = rig_tap(rig, program, i, &sizes[i]);
+    program_destroy(program);
+}
+
+/* What is fused away unless it is looked at depends on what else is looked at. */
+static void one_look_shows_what_all_show(int model) {
+    const Way way = {"cpu", 2, 0, BATCH, MODE_TRAIN, true};
+    Rig rig;
+    Tap *taps;
+    rig_open(&rig, way.backend, way.threads, built(model), BATCH, NULL);
+    rig_move_apart(&rig, 6);
+    int count = taps_of(rig.net, way.mode, &taps);
+    float **all = calloc((size_t)count, sizeof *all), *one;
+    size_t *sizes = calloc((size_t)count, sizeof *sizes), size;
+    look(&rig, &way, taps, count, all, sizes);
+    for (int i = 0; i < count; i++) {
+        look(&rig, &way, &taps[i], 1, &one, &size);
+        assert_int_equal(size, sizes[i]);
+        if (memcmp(one, all[i], size * sizeof *one) != 0)
+            fail_msg("%s: %s %s is another when it alone is looked at", rig.net->title,
+                     taps[i].kind == TAP_VALUE ? "value of" : "gradient of",
+                     rig.net->nodes[taps[i].node].name);
+        free(one);
+        free(all[i]);
+    }
+    free(all);
+    free(sizes);
+    free(taps);
+    rig_close(&rig);
+}
+
+static void single_looks(void **state) {
+    (void)state;
+    one_look_shows_what_all_show(MODEL_B);
+    one_look_shows_what_all_show(MODEL_RELU_BEFORE_ADD);
+}
+
 static void threads_change_no_bit(void **state) {
     (void)state;
     for (int model = 0; model < MODELS; model++) {
@@ -198,6 +256,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_oracle),
         cmocka_unit_test(looking_changes_no_bit),
+        cmocka_unit_test(single_looks),
         cmocka_unit_test(threads_change_no_bit),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);

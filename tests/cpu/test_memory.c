@@ -138,7 +138,7 @@ static void evaluation_in_parts_changes_no_bit(void **state) {
     }
 }
 
-static int64_t bottleneck_activations(int depth) {
+static int64_t training_activations(BlockKind block, Shortcut shortcut, int depth) {
     ModelSpec spec = model_default();
     ProgramSpec training = {
         .mode = MODE_TRAIN, .max_batch = BATCH, .conv = CONV_ALGORITHM_WINOGRAD};
@@ -147,7 +147,8 @@ static int64_t bottleneck_activations(int depth) {
     Program *program;
     Memory memory;
     spec.depth = depth;
-    spec.block = BLOCK_BOTTLENECK;
+    spec.block = block;
+    spec.shortcut = shortcut;
     OK(model_build(&spec, &net));
     rig_open(&rig, "cpu", 2, net, BATCH, NULL);
     OK(program_compile(rig.state, &training, &program));
@@ -157,16 +158,29 @@ static int64_t bottleneck_activations(int depth) {
     return memory.bytes[MEMORY_ACTIVATIONS];
 }
 
-/* Of two more blocks a stage training stores four inner activations and every second output, which
- * has four times their channels, but not what the expanding convolutions make. */
-static void expanded_activations_are_made_again(void **state) {
-    (void)state;
-    int64_t inner = 0; /* an inner activation of every stage: channels double, pixels fall to a
-                          fourth */
+/* By how many inner activations, one of each stage, training grows with two more blocks a stage. */
+static double growth(BlockKind block, Shortcut shortcut, int layers) {
+    int64_t inner = 0; /* channels double, pixels fall to a fourth */
     for (int stage = 0; stage < 3; stage++)
         inner += (int64_t)BATCH * (16 << stage) * (1024 >> 2 * stage) * (int64_t)sizeof(float);
-    int64_t grown = bottleneck_activations(38) - bottleneck_activations(20);
-    assert_true(grown > 7 * inner && grown < 9 * inner);
+    int64_t deep = training_activations(block, shortcut, 2 + 4 * layers);
+    return (double)(deep - training_activations(block, shortcut, 2 + 2 * layers)) / (double)inner;
+}
+
+/* Four inner ones and every second output, which has four times their channels, but not what the
+ * expanding convolutions make. */
+static void expanded_activations_are_made_again(void **state) {
+    (void)state;
+    double grown = growth(BLOCK_BOTTLENECK, SHORTCUT_A, 9);
+    assert_true(grown > 7 && grown < 9);
+}
+
+/* What six convolutions make, and two outputs for the projections that read them, but nothing that
+ * a projection's batch norm makes. */
+static void projections_are_stored_once(void **state) {
+    (void)state;
+    double grown = growth(BLOCK_BASIC, SHORTCUT_C, 6);
+    assert_true(grown > 7.5 && grown < 8.5);
 }
 
 static void who_cannot_tell_says_so(void **state) {
@@ -187,6 +201,7 @@ int main(void) {
         cmocka_unit_test(inference_holds_no_gradients),
         cmocka_unit_test(evaluation_in_parts_changes_no_bit),
         cmocka_unit_test(expanded_activations_are_made_again),
+        cmocka_unit_test(projections_are_stored_once),
         cmocka_unit_test(who_cannot_tell_says_so),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
