@@ -243,10 +243,10 @@ static void direct_renew(const Engine *engine, const Kernels *k, int kind, float
 }
 
 /* Lines that are multiplied at a time: their inputs stay in a core's L2 cache while all weights,
- * which between many channels do not, go by. A class of pixels that no window reaches has no rows.
- */
+ * which between many channels do not, go by. A class of pixels may have no rows (no window reaches
+ * it) or no lines (the image is smaller than the stride). */
 static int panel_of(const DirectProduct *p) {
-    return clamped(PANEL_FLOATS / larger(p->rows * p->pixels, 1), 1, p->lines);
+    return clamped(PANEL_FLOATS / larger(p->rows * p->pixels, 1), 1, larger(p->lines, 1));
 }
 
 /* Calls of a kernel for an image. */
@@ -281,7 +281,7 @@ static void run_product(const Product *product, const Kernels *k, const Room *ro
 }
 
 static size_t lines_per_call(const Prefetch *prefetch, int calls) {
-    return prefetch->lines / (size_t)calls + 1;
+    return prefetch->lines / (size_t)larger(calls, 1) + 1;
 }
 
 static void direct_forward(const Engine *engine, const Kernels *k, const Room *room, float *y,

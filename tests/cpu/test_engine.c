@@ -39,7 +39,8 @@ static const Size sizes[] = {
 };
 
 /* The paper's strided layers, other windows, strides that leave pixels out, frames of one side,
- * many lines of few pixels, and more inputs than are multiplied at a time. */
+ * many lines of few pixels, more inputs than are multiplied at a time, and less than
+ * a stride. */
 static const Size direct_sizes[] = {
     {5, 16, 32, 32, 32, false, 3, 2, 1}, {3, 32, 16, 16, 64, true, 3, 2, 1},
     {4, 64, 9, 7, 16, false, 1, 1, 0},   {3, 24, 8, 11, 40, true, 1, 2, 0},
@@ -47,6 +48,7 @@ static const Size direct_sizes[] = {
     {3, 8, 10, 10, 8, true, 3, 3, 0},    {19, 40, 4, 4, 8, false, 2, 2, 0},
     {2, 16, 8, 8, 16, false, 3, 1, 0},   {2, 5, 6, 37, 33, true, 3, 2, 2},
     {3, 500, 14, 13, 40, true, 1, 1, 0}, {2, 64, 37, 40, 48, false, 3, 2, 1},
+    {4, 24, 1, 3, 16, true, 1, 2, 0},    {2, 8, 5, 1, 24, false, 3, 2, 1},
 };
 
 /* The convolution stands behind another one, so that it has to give a data gradient. */
