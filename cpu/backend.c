@@ -125,6 +125,7 @@ const BackendOps cpu_backend = {
     .name = "cpu",
     .summary = "oneDNN convolutions and fused loops on CPUs, fp32",
     .native = PRECISION_FP32,
+    .conv = CONV_ALGORITHM_WINOGRAD,
     .open = cpu_open,
     .close = cpu_close,
     .state_create = cpu_state_create,

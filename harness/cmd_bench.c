@@ -227,7 +227,7 @@ static Status bench_run(BenchCall *call) {
         call->spec.verify_count = 4;
     if (call->full || call->spec.batch < call->spec.verify_count)
         call->spec.verify_count = call->spec.batch;
-    call->spec.conv = (ConvAlgorithm)call->config.conv;
+    call->spec.conv = config_conv(&call->config, backend);
     call->spec.precision = backend->ops->native;
     if (strcmp(call->config.precision, "auto") != 0)
         CHECK(precision_parse(call->config.precision, &call->spec.precision));

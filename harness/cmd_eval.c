@@ -171,7 +171,7 @@ static Status compile(Eval *eval) {
     ProgramSpec spec = {.mode = config->bn_eval == BN_EVAL_BATCH ? MODE_EVAL_BATCH : MODE_EVAL,
                         .max_batch = (int)config->batch,
                         .precision = eval->backend->ops->native,
-                        .conv = (ConvAlgorithm)config->conv};
+                        .conv = config_conv(config, eval->backend)};
     if (strcmp(config->precision, "auto") != 0)
         TRY(precision_parse(config->precision, &spec.precision));
     if (eval->call->predictions) {

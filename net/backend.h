@@ -227,7 +227,8 @@ typedef struct Program {
 struct BackendOps {
     const char *name;
     const char *summary;
-    Precision native; /* what `precision=auto` means here */
+    Precision native;   /* what `precision=auto` means here */
+    ConvAlgorithm conv; /* and `conv=auto` */
     Status (*open)(const BackendOptions *options, Backend **backend);
     void (*close)(Backend *backend);
     /* Parameters are zero until written. */

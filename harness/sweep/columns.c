@@ -138,10 +138,10 @@ static const Column independent[] = {
      "tutorial001: channels of each stage, as '16 32 64'; none: the model's own"},
     {"bottlenecks", COLUMN_TEXT, AT(bottlenecks), NO_RANGE, NULL, NULL, "none",
      "tutorial001: inner channels of each stage's bottlenecks, as '8 16 16'; none: basic blocks"},
-    {"conv", COLUMN_CHOICE, AT(conv), NO_RANGE, NULL, "direct|winograd", "direct",
+    {"conv", COLUMN_CHOICE, AT(conv), NO_RANGE, NULL, "direct|winograd|auto", "auto",
      "how 3x3 and 5x5 convolutions of stride 1 are computed; winograd: F(4x4, 3x3) and F(2x2, "
-     "5x5), "
-     "faster, rounding about ten times as much; cpu only"},
+     "5x5), faster, rounding about ten times as much; cpu only. auto: winograd on the cpu, direct "
+     "elsewhere; the row records which"},
     {"shares", COLUMN_INT, AT(shares), INT(1, 4096), NULL, NULL, "1",
      "1, 2, 4, 8, ...: a step's images in so many equal shares, each computed by itself, their "
      "gradients summed over a balanced tree. Statistics of batch norm are then a share's at most: "
@@ -282,7 +282,7 @@ const Column *columns_find(const char *name) {
     return NULL;
 }
 
-bool columns_is_late(const Column *column) {
+const char *columns_unsaid(const Column *column) {
     static const char *const late[] = {"resize",         "test_resize",      "input_size",
                                        "last_batch",     "activation",       "blocks",
                                        "channels",       "bottlenecks",      "conv",
@@ -290,8 +290,8 @@ bool columns_is_late(const Column *column) {
                                        "residual_scale", "shortcut_dropout", "shares"};
     for (int i = 0; i < LENGTH(late); i++)
         if (strcmp(column->name, late[i]) == 0)
-            return true;
-    return false;
+            return column->offset == offsetof(RunConfig, conv) ? "direct" : column->fallback;
+    return NULL;
 }
 
 static bool is_volatile(const ResultColumn *columns, int count, const char *name) {

@@ -44,9 +44,9 @@ const ResultColumn *columns_step(int *count);   /* of steps.csv */
 const ResultColumn *columns_layer(int *count);  /* of layers.csv */
 /* NULL when there is none. */
 const Column *columns_find(const char *name);
-/* True for a column that came after the first published results: it is no part of a key where it
- * has its default, so that the keys of runs that do not use it stay. */
-bool columns_is_late(const Column *column);
+/* Of a column that came after the first published results, what runs did before they could say it:
+ * there it is no part of a key, so that their keys stay. NULL for any other column. */
+const char *columns_unsaid(const Column *column);
 /* True for a result of that name that may differ between repeats. */
 bool columns_is_volatile(const char *name);
 /* The name nearest to a misspelt one; NULL when none is near. */

@@ -14,6 +14,7 @@
 /* Values of the choice columns; the order is that of their choices in columns.c. */
 typedef enum Augment { AUGMENT_NONE, AUGMENT_FLIP, AUGMENT_CROP, AUGMENT_CROP_FLIP } Augment;
 typedef enum OptimizerChoice { CHOOSE_SGD, CHOOSE_ADAM } OptimizerChoice;
+enum { CONV_AUTO = CONV_ALGORITHM_WINOGRAD + 1 };
 typedef enum Select { SELECT_LAST, SELECT_BEST_VALIDATION, SELECT_BEST_TEST } Select;
 
 /* A word that stands for 0 (train_size = all) is said in brackets. */
@@ -52,7 +53,7 @@ typedef struct RunConfig {
     int64_t threads; /* [auto]: all */
     int64_t profile, first_kernel, bottleneck_stride;
     int64_t select;     /* Select */
-    int64_t conv;       /* ConvAlgorithm */
+    int64_t conv;       /* ConvAlgorithm, or CONV_AUTO */
     int64_t activation; /* Activation */
     int64_t gate;       /* Gate */
     double gate_bias, shortcut_scale, residual_scale, shortcut_dropout;

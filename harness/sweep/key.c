@@ -12,11 +12,16 @@ void config_canonical(const RunConfig *config, char text[CANONICAL_SIZE]) {
     for (int i = 0; i < count; i++) {
         char value[256];
         config_get(config, columns[i].name, value, sizeof value);
-        if (columns_is_late(&columns[i]) && strcmp(value, columns[i].fallback) == 0)
+        const char *unsaid = columns_unsaid(&columns[i]);
+        if (unsaid && strcmp(value, unsaid) == 0)
             continue;
         used +=
             snprintf(text + used, CANONICAL_SIZE - (size_t)used, "%s=%s\n", columns[i].name, value);
     }
+}
+
+ConvAlgorithm config_conv(const RunConfig *config, const Backend *backend) {
+    return config->conv == CONV_AUTO ? backend->ops->conv : (ConvAlgorithm)config->conv;
 }
 
 void config_resolve(RunConfig *config, const Backend *backend) {
@@ -25,6 +30,7 @@ void config_resolve(RunConfig *config, const Backend *backend) {
         snprintf(config->precision, sizeof config->precision, "%s",
                  precision_name(backend->ops->native));
     config->threads = backend->info.threads;
+    config->conv = config_conv(config, backend);
 }
 
 Status precision_parse(const char *name, Precision *precision) {

@@ -74,8 +74,9 @@ static Status try_program(Backend *backend, const RunConfig *config) {
     spec.depth = 8;
     spec.width = 4;
     Status status = precision_parse(config->precision, &program_spec.precision);
-    if (status != STATUS_OK || (program_spec.precision == backend->ops->native &&
-                                program_spec.conv == CONV_ALGORITHM_DIRECT))
+    bool has_conv =
+        program_spec.conv == CONV_ALGORITHM_DIRECT || program_spec.conv == backend->ops->conv;
+    if (status != STATUS_OK || (program_spec.precision == backend->ops->native && has_conv))
         return status;
     CHECK(model_build(&spec, &net));
     CHECK(state_create(backend, net, &optimizer, &state));

@@ -113,7 +113,7 @@ static void choices_follow_the_enums(void **state) {
         {"block", BLOCK_AUTO, BLOCK_5X5, "auto", "5x5"},
         {"profile", PROFILE_AUTO, PROFILE_FIXED, "auto", "fixed"},
         {"bottleneck_stride", BOTTLENECK_STRIDE_AUTO, BOTTLENECK_STRIDE_3X3, "auto", "3x3"},
-        {"conv", CONV_ALGORITHM_DIRECT, CONV_ALGORITHM_WINOGRAD, "direct", "winograd"},
+        {"conv", CONV_ALGORITHM_DIRECT, CONV_AUTO, "direct", "auto"},
         {"gate", GATE_NONE, GATE_SHORTCUT, "none", "shortcut"},
         {"activation", ACTIVATION_ORIGINAL, ACTIVATION_FULL_PREACT, "original", "full_preact"},
         {"pad_side", PAD_APPEND, PAD_BOTH, "append", "both"},

@@ -185,8 +185,10 @@ static void keys(void **state) {
     char one[KEY_SIZE], two[KEY_SIZE], text[CANONICAL_SIZE];
     config_default(&a);
     assert_int_equal(config_settle(&a), STATUS_OK);
+    config_set(&a, "conv", "direct"); /* all that runs without the column did */
     config_canonical(&a, text);
     assert_null(strstr(text, "activation"));
+    assert_null(strstr(text, "conv"));
     assert_int_equal(strncmp(text, head, strlen(head)), 0);
     assert_non_null(strstr(text, "\nschedule=32000:0.1 48000:0.01\nwarmup=none\nmomentum=0.9\n"));
     run_key(&a, "00", "", one);
@@ -200,6 +202,10 @@ static void keys(void **state) {
     run_key(&a, "00", "02", two);
     assert_string_not_equal(one, two);
     config_set(&b, "activation", "full_preact");
+    run_key(&b, "00", "", two);
+    assert_string_not_equal(one, two);
+    b = a;
+    config_set(&b, "conv", "winograd");
     run_key(&b, "00", "", two);
     assert_string_not_equal(one, two);
     b = a;

@@ -94,6 +94,9 @@ static void check_independent(const CsvTable *runs, int row) {
         } else if (strcmp(name, "precision") == 0) {
             bool ref = strcmp(csv_get(runs, row, "backend"), "ref") == 0;
             cell_is(runs, row, name, ref ? "fp64" : "fp32"); /* what auto stood for */
+        } else if (strcmp(name, "conv") == 0) {
+            bool cpu = strcmp(csv_get(runs, row, "backend"), "cpu") == 0;
+            cell_is(runs, row, name, cpu ? "winograd" : "direct"); /* likewise */
         } else {
             cell_is(runs, row, name, expected_independent(row, &columns[i]));
         }
