@@ -16,11 +16,12 @@ typedef struct Queue {
     int *failed;
 } Queue;
 
-/* A finished run is not trained again, so what it did not write then it will not write now. */
-static void note_missing(const Queue *queue, int run) {
+/* A finished run is not trained again, so what it did not write then it will not write now. One
+ * that diverged has no weights to write. */
+static void note_missing(const Queue *queue, int run, bool diverged) {
     const SweepLogs *logs = &queue->hooks.logs;
     const char *key = queue->sweep->runs[run].key;
-    const char *const names[] = {logs->save_weights ? OUTPUT_WEIGHTS : NULL,
+    const char *const names[] = {logs->save_weights && !diverged ? OUTPUT_WEIGHTS : NULL,
                                  logs->log_every ? OUTPUT_STEPS : NULL,
                                  logs->layers ? OUTPUT_LAYERS : NULL};
     for (int i = 0; i < 3; i++) {
@@ -46,7 +47,7 @@ static void pass_over(Queue *queue, int run) {
     *queue->failed += failed;
     progress_skip(&queue->progress, run, failed ? why : "finished already");
     if (!failed)
-        note_missing(queue, run);
+        note_missing(queue, run, strcmp(status, "diverged") == 0);
 }
 
 /* Trains a run whose lock is held. */

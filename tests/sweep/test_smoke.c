@@ -274,9 +274,11 @@ static void diverged(void **state) {
     char line[1024];
     snprintf(line, sizeof line,
              "run %s --threads 1 --no-plot --out d --rows 1 --set lr=1e6 --set "
-             "schedule=none",
+             "schedule=none --save-weights",
              smoke_path());
-    assert_non_null(strstr(program_run(line)->err, "finished already")); /* a result, too */
+    const Outcome *o = program_run(line);
+    assert_non_null(strstr(o->err, "finished already")); /* a result, too */
+    assert_null(strstr(o->err, "finished without it"));  /* it has no weights to miss */
 }
 
 /* One thread is all that ref has: "auto" and "1" are one run, and that is told. */
