@@ -13,7 +13,7 @@ enum {
     BLOCK_TILES = 32,
     WIDE_TILES = 64,
     NARROW = 128,
-    CHANNELS_MAX = 256 /* beyond, making U takes as long as is gained */
+    CHANNELS_MAX = 256 /* beyond, U and each thread's dU take tens of MiB */
 };
 
 typedef struct Winograd {

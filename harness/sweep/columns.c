@@ -290,7 +290,7 @@ const char *columns_unsaid(const Column *column) {
                                        "residual_scale", "shortcut_dropout", "shares"};
     for (int i = 0; i < LENGTH(late); i++)
         if (strcmp(column->name, late[i]) == 0)
-            return column->offset == offsetof(RunConfig, conv) ? "direct" : column->fallback;
+            return strcmp(column->name, "conv") == 0 ? "direct" : column->fallback;
     return NULL;
 }
 

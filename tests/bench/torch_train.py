@@ -1,40 +1,37 @@
 #!/usr/bin/env python3
 """The paper's training on CIFAR-10 in PyTorch: does a net learn here as it does there?
 
-    python3 tests/bench/torch_train.py --data DIR [--depth 56] [--shortcut A] [--iterations 400]
+    python3 tests/bench/torch_train.py DATA [--depth 56] [--shortcut A] [--iterations 400]
         [--seed 1 2 3]
 
-DIR holds data_batch_1.bin to data_batch_5.bin. As in the experiments: He's initialisation, pixel
+DATA holds cifar-10-batches-bin. As in the experiments: He's initialisation, pixel
 means subtracted, crops out of a border of four zeros, flips, batches of 128, rate 0.1, momentum
 0.9, weight decay 1e-4. The draws are NumPy's and PyTorch's, so only distributions can be compared.
 CSV: mean loss and error over each hundred training batches.
 """
 import argparse
-import os
-import sys
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden"))
-import nets  # noqa: E402
+import torch_bench
 
 BATCH, BORDER, SIDE, EVERY = 128, 4, 32, 100
 
 
 def images(folder):
     rows = np.concatenate([
-        np.fromfile(os.path.join(folder, f"data_batch_{i}.bin"), np.uint8).reshape(-1, 3073)
-        for i in range(1, 6)])
+        np.fromfile(f"{folder}/cifar-10-batches-bin/data_batch_{i}.bin", np.uint8)
+        for i in range(1, 6)]).reshape(-1, 1 + 3 * SIDE * SIDE)
     pixels = rows[:, 1:].reshape(-1, 3, SIDE, SIDE).astype(np.float32)
     return (torch.tensor((pixels - pixels.mean(0)) / 255),
             torch.tensor(rows[:, 0].astype(np.int64)))
 
 
 def fresh_net(depth, shortcut):
-    net = nets.ResNet([(depth - 2) // 6] * 3, 16, shortcut=shortcut)
+    net = torch_bench.cifar(depth, shortcut)[1]()
     for module in net.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -83,7 +80,7 @@ def train(args, seed, x, t):
 def main():
     args = argparse.ArgumentParser(description=__doc__,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--data", required=True)
+    args.add_argument("data", help="the folder that holds cifar-10-batches-bin")
     args.add_argument("--depth", type=int, default=56)
     args.add_argument("--shortcut", default="A", help="plain, A, B or C")
     args.add_argument("--iterations", type=int, default=400)
