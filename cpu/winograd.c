@@ -24,6 +24,7 @@ typedef struct Winograd {
     Shape shape;         /* height and width of x and y */
     int across, down;    /* tiles of an image */
     int tiles;           /* that are multiplied together */
+    bool trains;
 } Winograd;
 
 bool winograd_fits(Shape in, Shape out, Window window) {
@@ -71,6 +72,7 @@ Status winograd_create(const CpuProgram *program, const Conv *conv, Engine **res
     w->K = padded_channels(conv->out.c, block);
     w->tiles = most(w) > NARROW ? WIDE_TILES : BLOCK_TILES;
     w->shape = conv->in;
+    w->trains = conv->wanted[CONV_WEIGHTS];
     w->across = (conv->in.w + w->tile - 1) / w->tile;
     w->down = (conv->in.h + w->tile - 1) / w->tile;
     w->base.x = frame_of(w, w->C);
@@ -148,9 +150,11 @@ static int transform(const Winograd *w, TransformFn *fn, float *V, const float *
     return whole;
 }
 
-/* Back to pixels. */
+/* Back to pixels. wide: in double, which halves the error of this transform's share; the errors of
+ * a training's outputs are nearly all that its gradients show, so data gradients and evaluation do
+ * without. */
 static void put_tiles(const Kernels *k, const Winograd *w, float *y, const float *M, int first,
-                      int count, int channels) {
+                      int count, int channels, bool wide) {
     int block = k->block, blocks = channels / block;
     size_t row = (size_t)w->shape.w * (size_t)block, plane = (size_t)w->shape.h * row;
     TileSite site = tile_site(w, first);
@@ -162,7 +166,7 @@ static void put_tiles(const Kernels *k, const Winograd *w, float *y, const float
                                row, clamped(w->shape.h - top, 1, w->tile),
                                clamped(w->shape.w - left, 1, w->tile),
                                M + (size_t)t * (size_t)channels + (size_t)b * (size_t)block,
-                               tile_plane(w, channels), w->taps);
+                               tile_plane(w, channels), w->taps, wide);
     }
 }
 
@@ -190,7 +194,7 @@ static void convolve(const Winograd *w, const Kernels *k, const Room *room, floa
                                  data ? w->outputs : w->inputs, C, K);
             prefetch_some(prefetch, lines);
         }
-        put_tiles(k, w, to, M, t, count, K);
+        put_tiles(k, w, to, M, t, count, K, w->trains && !data);
     }
 }
 

@@ -140,7 +140,7 @@ typedef struct Kernels {
     void (*winograd_input)(float *V, size_t plane, const float *x, size_t row, int taps);
     void (*winograd_gradient)(float *D, size_t plane, const float *dy, size_t row, int taps);
     void (*winograd_output)(float *y, size_t row, int rows, int cols, const float *M, size_t plane,
-                            int taps);
+                            int taps, bool wide);
     void (*winograd_weights)(float *U, const float *w, int block, int K, int C, int outputs,
                              int inputs, bool turned, int taps);
     void (*winograd_weight_gradient)(float *dw, const float *dU, size_t plane, int K, int C,

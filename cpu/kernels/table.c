@@ -28,7 +28,7 @@ void KERNEL(gemm_axpy)(float *, const float *, size_t, size_t, const float *, si
                        size_t);
 void KERNEL(winograd_input)(float *, size_t, const float *, size_t, int);
 void KERNEL(winograd_gradient)(float *, size_t, const float *, size_t, int);
-void KERNEL(winograd_output)(float *, size_t, int, int, const float *, size_t, int);
+void KERNEL(winograd_output)(float *, size_t, int, int, const float *, size_t, int, bool);
 void KERNEL(winograd_weights)(float *, const float *, int, int, int, int, int, bool, int);
 void KERNEL(winograd_weight_gradient)(float *, const float *, size_t, int, int, int);
 void KERNEL(winograd_multiply)(float *, const float *, const float *, int, int, int, int);

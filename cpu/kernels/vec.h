@@ -22,6 +22,17 @@ INLINE void store(float *p, Vec v) {
     *(Vec *)p = v;
 }
 
+/* The same in double; the compiler makes two registers of it. */
+typedef double Wide __attribute__((vector_size(8 * BLOCK), aligned(8 * BLOCK)));
+
+INLINE Wide load_wide(const float *p) {
+    return __builtin_convertvector(load(p), Wide);
+}
+
+INLINE void store_narrow(float *p, Wide v) {
+    store(p, __builtin_convertvector(v, Vec));
+}
+
 INLINE Vec splat(float v) {
     return v - (Vec){0};
 }

@@ -26,9 +26,9 @@ INLINE int outputs_of(int taps) {
 #define B  1.5f
 #define A2 (A * A)
 #define B2 (B * B)
-#define N0 (1 / (A2 * B2))
-#define NA (1 / (2 * A2 * (A2 - B2)))
-#define NB (1 / (2 * B2 * (B2 - A2)))
+#define N0 (1.0 / (A2 * B2))
+#define NA (0.5 / (A2 * (A2 - B2)))
+#define NB (0.5 / (B2 * (B2 - A2)))
 
 /* ---- transforms of one tile, one vector of channels ---- */
 
@@ -41,18 +41,6 @@ INLINE void input_line(Vec *o, const Vec *d) {
     o[3] = B * odd_b + even_b;
     o[4] = even_b - B * odd_b;
     o[5] = (d[5] - A2 * d[3]) - B2 * odd_b;
-}
-
-INLINE void output_line(Vec *o, const Vec *m, int outputs) {
-    Vec s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
-    o[0] = m[0] + s1 + s2;
-    o[1] = B * d2 + A * d1;
-    if (outputs == 2) {
-        o[1] += m[5];
-        return;
-    }
-    o[2] = B2 * s2 + A2 * s1;
-    o[3] = B2 * B * d2 + (A2 * A * d1 + m[5]);
 }
 
 /* A times a line of four or two. */
@@ -71,9 +59,9 @@ INLINE void gradient_line(Vec *o, const Vec *y, int outputs) {
 }
 
 /* G times a line of three or five. */
-INLINE void weight_line(Vec *o, const Vec *w, int taps) {
-    Vec even_a = NA * w[0] + NA * A2 * w[2], odd_a = NA * A * w[1];
-    Vec even_b = NB * w[0] + NB * B2 * w[2], odd_b = NB * B * w[1];
+INLINE void weight_line(Wide *o, const Wide *w, int taps) {
+    Wide even_a = NA * w[0] + NA * A2 * w[2], odd_a = NA * A * w[1];
+    Wide even_b = NB * w[0] + NB * B2 * w[2], odd_b = NB * B * w[1];
     if (taps == 5) {
         even_a += NA * A2 * A2 * w[4], odd_a += NA * A2 * A * w[3];
         even_b += NB * B2 * B2 * w[4], odd_b += NB * B2 * B * w[3];
@@ -88,13 +76,14 @@ INLINE void weight_line(Vec *o, const Vec *w, int taps) {
 
 /* G^T times a line of six. */
 INLINE void weight_gradient_line(Vec *o, const Vec *u, int taps) {
+    const float n0 = (float)N0, na = (float)NA, nb = (float)NB;
     Vec s1 = u[1] + u[2], d1 = u[1] - u[2], s2 = u[3] + u[4], d2 = u[3] - u[4];
-    o[0] = N0 * u[0] + (NA * s1 + NB * s2);
-    o[1] = NA * A * d1 + NB * B * d2;
-    o[2] = NA * A2 * s1 + NB * B2 * s2;
+    o[0] = n0 * u[0] + (na * s1 + nb * s2);
+    o[1] = na * A * d1 + nb * B * d2;
+    o[2] = na * A2 * s1 + nb * B2 * s2;
     if (taps == 5) {
-        o[3] = NA * A2 * A * d1 + NB * B2 * B * d2;
-        o[4] = NA * A2 * A2 * s1 + NB * B2 * B2 * s2;
+        o[3] = na * A2 * A * d1 + nb * B2 * B * d2;
+        o[4] = na * A2 * A2 * s1 + nb * B2 * B2 * s2;
     }
     o[taps - 1] += u[5];
 }
@@ -141,31 +130,54 @@ void KERNEL(winograd_gradient)(float *D, size_t plane, const float *dy, size_t r
         gradient_tile(D, plane, dy, row, 2);
 }
 
-INLINE void output_tile(float *y, size_t row, int rows, int cols, const float *M, size_t plane,
-                        int outputs) {
-    Vec t[OUTPUTS_MAX][SIDE], m[SIDE], o[OUTPUTS_MAX];
-    for (int j = 0; j < SIDE; j++) {
-        for (int i = 0; i < SIDE; i++)
-            m[i] = load(M + (size_t)(i * SIDE + j) * plane);
-        output_line(o, m, outputs);
-        for (int i = 0; i < outputs; i++)
-            t[i][j] = o[i];
+/* A^T M A in float and in double. */
+#define DEFINE_OUTPUT(Number, line, tile, get, put)                                                \
+    INLINE void line(Number *o, const Number *m, int outputs) {                                    \
+        Number s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];             \
+        o[0] = m[0] + s1 + s2;                                                                     \
+        o[1] = B * d2 + A * d1;                                                                    \
+        if (outputs == 2) {                                                                        \
+            o[1] += m[5];                                                                          \
+            return;                                                                                \
+        }                                                                                          \
+        o[2] = B2 * s2 + A2 * s1;                                                                  \
+        o[3] = B2 * B * d2 + (A2 * A * d1 + m[5]);                                                 \
+    }                                                                                              \
+    INLINE void tile(float *y, size_t row, int rows, int cols, const float *M, size_t plane,       \
+                     int outputs) {                                                                \
+        Number t[OUTPUTS_MAX][SIDE], m[SIDE], o[OUTPUTS_MAX];                                      \
+        for (int j = 0; j < SIDE; j++) {                                                           \
+            for (int i = 0; i < SIDE; i++)                                                         \
+                m[i] = get(M + (size_t)(i * SIDE + j) * plane);                                    \
+            line(o, m, outputs);                                                                   \
+            for (int i = 0; i < outputs; i++)                                                      \
+                t[i][j] = o[i];                                                                    \
+        }                                                                                          \
+        for (int i = 0; i < outputs; i++) {                                                        \
+            line(o, t[i], outputs);                                                                \
+            for (int j = 0; j < outputs; j++)                                                      \
+                if (i < rows && j < cols)                                                          \
+                    put(y + (size_t)i * row + (size_t)j * BLOCK, o[j]);                            \
+        }                                                                                          \
     }
-    for (int i = 0; i < outputs; i++) {
-        output_line(o, t[i], outputs);
-        for (int j = 0; j < outputs; j++)
-            if (i < rows && j < cols)
-                store(y + (size_t)i * row + (size_t)j * BLOCK, o[j]);
-    }
-}
+DEFINE_OUTPUT(Vec, output_line, output_tile, load, store)
+DEFINE_OUTPUT(Wide, wide_output_line, wide_output_tile, load_wide, store_narrow)
 
-/* y: the tile's first pixel; only rows x cols of it (at least one) lie inside the image. */
+/* y: the tile's first pixel; only rows x cols of it (at least one) lie inside the image. wide: in
+ * double, rounded once at the end. */
 void KERNEL(winograd_output)(float *y, size_t row, int rows, int cols, const float *M, size_t plane,
-                             int taps) {
-    if (taps == 5)
+                             int taps, bool wide) {
+    bool inside = rows == 4 && cols == 4;
+    if (taps == 5 && wide)
+        wide_output_tile(y, row, rows, cols, M, plane, 2);
+    else if (taps == 5)
         output_tile(y, row, rows, cols, M, plane, 2);
-    else if (rows == 4 && cols == 4)
+    else if (inside && wide)
+        wide_output_tile(y, row, 4, 4, M, plane, 4);
+    else if (inside)
         output_tile(y, row, 4, 4, M, plane, 4);
+    else if (wide)
+        wide_output_tile(y, row, rows, cols, M, plane, 4);
     else
         output_tile(y, row, rows, cols, M, plane, 4);
 }
@@ -192,10 +204,10 @@ INLINE void transform_weights(float *U, const float *w, int block, int K, int C,
     for (int c = 0; c < C; c++) {
         float values[TAPS_MAX * TAPS_MAX][BLOCK] __attribute__((aligned(4 * BLOCK)));
         gather_taps(values, w, block, c, outputs, inputs, turned, taps * taps);
-        Vec t[SIDE][TAPS_MAX], d[TAPS_MAX], o[SIDE];
+        Wide t[SIDE][TAPS_MAX], d[TAPS_MAX], o[SIDE];
         for (int j = 0; j < taps; j++) {
             for (int i = 0; i < taps; i++)
-                d[i] = load(values[i * taps + j]);
+                d[i] = load_wide(values[i * taps + j]);
             weight_line(o, d, taps);
             for (int i = 0; i < SIDE; i++)
                 t[i][j] = o[i];
@@ -204,7 +216,7 @@ INLINE void transform_weights(float *U, const float *w, int block, int K, int C,
         for (int i = 0; i < SIDE; i++) {
             weight_line(o, t[i], taps);
             for (int j = 0; j < SIDE; j++)
-                store(to + (size_t)(i * SIDE + j) * plane, o[j]);
+                store_narrow(to + (size_t)(i * SIDE + j) * plane, o[j]);
         }
     }
 }
@@ -257,9 +269,13 @@ enum { TILES_1 = 16, TILES_2 = 8 };
 enum { TILES_1 = 8, TILES_2 = 4 };
 #endif
 
-/* M[t][k] for `rows` tiles and `vectors` vectors of k. */
-INLINE void multiply_tile(float *M, int K, const float *V, const float *U, int depth, int C,
-                          int rows, int vectors) {
+/* So many products are summed one after another; then their sum joins the others. Sums of short
+ * chains round less than one long chain, and products' rounding was most of Winograd's. */
+enum { CHAIN = 8 };
+
+/* M[t][k] (+)= for `rows` tiles and `vectors` vectors of k over `depth` channels. */
+INLINE void multiply_chain(float *M, int K, const float *V, const float *U, int depth, int C,
+                           bool first, int rows, int vectors) {
     Vec sum[TILES_1][2];
     size_t block = (size_t)C * BLOCK;
     for (int i = 0; i < rows; i++)
@@ -274,24 +290,41 @@ INLINE void multiply_tile(float *M, int K, const float *V, const float *U, int d
                 sum[i][v] += V[(size_t)i * (size_t)C + (size_t)c] * u[v];
     }
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++)
-            store(M + (size_t)i * (size_t)K + (size_t)v * BLOCK, sum[i][v]);
+        for (int v = 0; v < vectors; v++) {
+            float *to = M + (size_t)i * (size_t)K + (size_t)v * BLOCK;
+            if (!first)
+                sum[i][v] += load(to);
+            store(to, sum[i][v]);
+        }
 }
 
-/* One vector of channels in and out: all of U stays in registers, beside the sums of 8 tiles. */
+INLINE void multiply_tile(float *M, int K, const float *V, const float *U, int depth, int C,
+                          int rows, int vectors) {
+    for (int c = 0; c < depth; c += CHAIN)
+        multiply_chain(M, K, V + c, U + (size_t)c * BLOCK, depth - c < CHAIN ? depth - c : CHAIN, C,
+                       c == 0, rows, vectors);
+}
+
+/* One vector of channels in and out: all of U stays in registers, beside the chains of two tiles,
+ * which are as many as a multiply-add takes cycles. */
 INLINE void multiply_narrow(float *M, const float *V, const float *U, int tiles) {
-    Vec u[BLOCK], sum[8];
+    enum { TILES = 2, CHAINS = 4, LINKS = BLOCK / CHAINS };
+    Vec u[BLOCK], sum[TILES][CHAINS];
     for (int c = 0; c < BLOCK; c++)
         u[c] = load(U + (size_t)c * BLOCK);
-    for (int t = 0; t < tiles; t += 8) {
+    for (int t = 0; t < tiles; t += TILES) {
         const float *v = V + (size_t)t * BLOCK;
-        for (int i = 0; i < 8; i++)
-            sum[i] = v[i * BLOCK] * u[0];
-        for (int c = 1; c < BLOCK; c++)
-            for (int i = 0; i < 8; i++)
-                sum[i] += v[i * BLOCK + c] * u[c];
-        for (int i = 0; i < 8; i++)
-            store(M + (size_t)(t + i) * BLOCK, sum[i]);
+        for (int link = 0; link < LINKS; link++)
+            for (int n = 0; n < CHAINS; n++)
+                for (int i = 0; i < TILES; i++) {
+                    int c = n * LINKS + link;
+                    if (link == 0)
+                        sum[i][n] = v[i * BLOCK + c] * u[c];
+                    else
+                        sum[i][n] += v[i * BLOCK + c] * u[c];
+                }
+        for (int i = 0; i < TILES; i++)
+            store(M + (size_t)(t + i) * BLOCK, (sum[i][0] + sum[i][1]) + (sum[i][2] + sum[i][3]));
     }
 }
 

@@ -16,8 +16,8 @@ Status rig_write_parameters(Rig *rig) {
             return status_fail(STATUS_NO_MEMORY, "no memory for '%s'", p->name);
         bool around_one = p->role == PARAM_BN_WEIGHT || p->role == PARAM_BN_VAR;
         double bound = p->rank > 1 ? sqrt(3.0 / (double)(p->count / (size_t)p->dims[0])) : 0.5;
-        random_uniform(p->name, p->count, around_one ? 0.5 : -bound, around_one ? 1.5 : bound,
-                       values);
+        random_uniform(p->name, rig->draw, p->count, around_one ? 0.5 : -bound,
+                       around_one ? 1.5 : bound, values);
         Status status = state_write(rig->state, SECTION_VALUE, i, values);
         free(values);
         TRY(status);
@@ -34,6 +34,14 @@ Status rig_write_data(Rig *rig) {
     return dataset_create(rig->backend, &spec, &rig->data);
 }
 
+static void draw_data(Rig *rig) {
+    const Net *net = rig->net;
+    size_t count = (size_t)rig->batch * shape_count(net->nodes[0].out);
+    uint32_t classes = net_has_loss(net) ? (uint32_t)node_in(net, net->node_count - 1).c : 1;
+    random_uniform("input", rig->draw, count, -1, 1, rig->images);
+    random_below("labels", rig->draw, (size_t)rig->batch, classes, rig->labels);
+}
+
 static Status make_data(Rig *rig) {
     const Net *net = rig->net;
     size_t count = (size_t)rig->batch * shape_count(net->nodes[0].out);
@@ -42,12 +50,17 @@ static Status make_data(Rig *rig) {
     rig->dy = malloc(outputs * sizeof *rig->dy);
     if (!rig->images || !rig->dy)
         return status_fail(STATUS_NO_MEMORY, "no memory for %d images", rig->batch);
-    random_uniform("input", count, -1, 1, rig->images);
-    random_uniform("dy", outputs, -1, 1, rig->dy);
-    uint32_t classes = net_has_loss(net) ? (uint32_t)node_in(net, net->node_count - 1).c : 1;
-    random_below("labels", (size_t)rig->batch, classes, rig->labels);
+    draw_data(rig);
+    random_uniform("dy", rig->draw, outputs, -1, 1, rig->dy);
     for (int i = 0; i < rig->batch; i++)
         rig->samples[i] = (Sample){.index = i};
+    return rig_write_data(rig);
+}
+
+Status rig_redraw(Rig *rig, uint32_t draw) {
+    rig->draw = draw;
+    draw_data(rig);
+    TRY(rig_write_parameters(rig));
     return rig_write_data(rig);
 }
 

@@ -15,6 +15,7 @@ typedef struct Rig {
     State *state;
     Dataset *data;
     int batch;
+    uint32_t draw;                 /* of parameters, images and labels; 0 */
     Sample samples[RIG_BATCH_MAX]; /* image i, uncropped */
     int32_t labels[RIG_BATCH_MAX];
     float *images; /* uniform in (-1, 1) */
@@ -29,6 +30,8 @@ Status rig_begin(Rig *rig, Backend *backend, Net *net, int batch, const Optimize
 void rig_end(Rig *rig);
 /* Writes the random parameters again. */
 Status rig_write_parameters(Rig *rig);
+/* Other random parameters, images and labels. */
+Status rig_redraw(Rig *rig, uint32_t draw);
 /* After images or labels have been changed: a backend may hold a copy of them. */
 Status rig_write_data(Rig *rig);
 Batch rig_batch(const Rig *rig);

@@ -47,10 +47,11 @@ int gradient_main(int argc, char **argv, Golden *golden, void (*direct_convoluti
     return !!failed;
 }
 
-void gradient_open(Rig *rig, const char *backend, const GradientNet *which) {
+void gradient_open(Rig *rig, const char *backend, const GradientNet *which, uint32_t draw) {
     Net *net;
     OK(model_build(&which->spec, &net));
     rig_open(rig, backend, 2, net, GRADIENT_BATCH, NULL);
+    OK(rig_redraw(rig, draw));
 }
 
 Program *gradient_run(Rig *rig, ConvAlgorithm conv, const Tap *taps, int tap_count) {
@@ -98,38 +99,55 @@ static Squares squares_of(const Rig *got, const Rig *want, int id) {
     return sum;
 }
 
+void gradient_add(GradientSquares *squares, const Rig *got, const Rig *want) {
+    Squares whole = {0, 0};
+    assert_true(want->net->param_count <= GRADIENT_PARAMS_MAX);
+    for (int id = 0; id < want->net->param_count; id++) {
+        if (param_is_statistic(&want->net->params[id]))
+            continue;
+        Squares sum = squares_of(got, want, id);
+        squares->norms[id] += sum.all;
+        squares->errors[id] += sum.wrong / sum.all;
+        whole.wrong += sum.wrong;
+        whole.all += sum.all;
+    }
+    squares->norms[GRADIENT_PARAMS_MAX] += whole.all;
+    squares->errors[GRADIENT_PARAMS_MAX] += whole.wrong / whole.all;
+}
+
 static void assert_same_norm(const char *name, double norm, double golden, double tolerance) {
     if (!(fabs(norm - golden) <= tolerance * golden))
         fail_msg("%s: the oracle's gradient has norm %.12g, PyTorch's %.12g", name, norm, golden);
 }
 
-GradientError gradient_error(const Golden *golden, const char *setting, const GradientNet *net,
-                             const Rig *got, const Rig *want) {
+static double mean_root(double squares) {
+    return sqrt(squares / GRADIENT_DRAWS);
+}
+
+GradientError gradient_error(const Golden *golden, const char *setting, const GradientNet *which,
+                             const Net *net, const GradientSquares *squares) {
     GradientError error = {0};
     bool same_masks = strcmp(setting, "apart") == 0;
-    Squares whole = {0, 0};
     double ours = 0, theirs = 0;
-    for (int id = 0; id < want->net->param_count; id++) {
-        const Param *p = &want->net->params[id];
+    for (int id = 0; id < net->param_count; id++) {
+        const Param *p = &net->params[id];
         if (param_is_statistic(p))
             continue;
-        Squares sum = squares_of(got, want, id);
-        const double *pytorch = of_pytorch(golden, setting, net->name, p->name);
+        const double *pytorch = of_pytorch(golden, setting, which->name, p->name);
         if (same_masks)
-            assert_same_norm(p->name, sqrt(sum.all), pytorch[0], 1e-9);
-        double relative = sqrt(sum.wrong / sum.all);
+            assert_same_norm(p->name, mean_root(squares->norms[id]), pytorch[0], 1e-9);
+        double relative = mean_root(squares->errors[id]);
         ours += relative * relative;
         theirs += pytorch[1] * pytorch[1];
         if (!(relative / pytorch[1] <= error.worst)) {
             error.worst = relative / pytorch[1];
             snprintf(error.name, sizeof error.name, "%s", p->name);
         }
-        whole.wrong += sum.wrong;
-        whole.all += sum.all;
     }
-    const double *pytorch = of_pytorch(golden, setting, net->name, "whole");
-    assert_same_norm("whole", sqrt(whole.all), pytorch[0], same_masks ? 1e-9 : 0.01);
-    error.whole = sqrt(whole.wrong / whole.all) / pytorch[1];
+    const double *pytorch = of_pytorch(golden, setting, which->name, "whole");
+    assert_same_norm("whole", mean_root(squares->norms[GRADIENT_PARAMS_MAX]), pytorch[0],
+                     same_masks ? 1e-9 : 0.01);
+    error.whole = mean_root(squares->errors[GRADIENT_PARAMS_MAX]) / pytorch[1];
     error.typical = sqrt(ours / theirs);
     return error;
 }

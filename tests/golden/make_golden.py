@@ -18,6 +18,7 @@ from torch.nn import functional as F
 import nets
 
 SEED, STREAM_TEST, STREAM_DROPOUT = 2015, 5, 6
+DRAW = 0  # of parameters and batch
 DROPOUT_SEED = 0x9E3779B97F4A7C15  # harness/check/rig.h
 BATCH, CLASSES = 6, 10
 SAMPLES = 32  # of a tensor that is not stored whole
@@ -44,9 +45,10 @@ def name_hash(name):
 
 
 def words(name, count):
+    """Of the draw that DRAW says."""
     who = name_hash(name)
     return [w for block in range((count + 3) // 4)
-            for w in philox(SEED, (STREAM_TEST, 0, block, who))][:count]
+            for w in philox(SEED, (STREAM_TEST, DRAW, block, who))][:count]
 
 
 def uniform(name, count, low, high):
